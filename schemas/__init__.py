@@ -1,0 +1,1 @@
+"""The contract: topics, headers, requests, results and errors. Imports nothing of the project."""

@@ -1,0 +1,165 @@
+"""What comes out: results, and the faces in them. What was not measured is `null`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from schemas.topics import Operation
+
+Status = Literal["ok", "no_face", "failed"]
+Gender = Literal["male", "female"]
+Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Unit = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Point(NamedTuple):
+    """Pixels of the upright image, from its top left corner."""
+
+    x: Finite
+    y: Finite
+
+
+class Box(NamedTuple):
+    """Pixels of the upright image: left, top, right, bottom. May reach beyond its edges."""
+
+    x1: Finite
+    y1: Finite
+    x2: Finite
+    y2: Finite
+
+
+Points5 = Annotated[list[Point], Field(min_length=5, max_length=5)]
+Points68 = Annotated[list[Point], Field(min_length=68, max_length=68)]
+Points106 = Annotated[list[Point], Field(min_length=106, max_length=106)]
+Embedding = Annotated[list[Finite], Field(min_length=512, max_length=512)]
+
+
+class _Out(BaseModel):
+    """Strict where it is made; newer fields are ignored where it is read."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Pose(_Out):
+    """Head pose in degrees."""
+
+    yaw: Finite = Field(description="positive: the face turns to its own left")
+    pitch: Finite = Field(description="positive: the face looks up")
+    roll: Finite = Field(description="positive: the head tilts to its own left shoulder")
+
+
+class Quality(_Out):
+    blur_score: Unit | None = Field(description="0 blurred, 1 sharp")
+    illumination: Unit | None = Field(description="0 dark, burnt out or flat, 1 well lit")
+    overall: Unit | None = Field(description="geometric mean of what was measured")
+
+
+class SkinTone(_Out):
+    dominant_color_lab: tuple[Finite, Finite, Finite] = Field(
+        description="CIELAB, D65: L in [0, 100], a and b in [-128, 127]"
+    )
+    hex: str = Field(pattern="^#[0-9a-f]{6}$", description="the same colour in sRGB")
+
+
+class Expression(_Out):
+    dominant: Emotion
+    confidence: Unit = Field(description="the dominant emotion's probability")
+    emotions: dict[Emotion, Unit] = Field(description="probabilities; they sum to 1")
+
+
+class Geometry(_Out):
+    """Ratios of distances between the 68 landmarks."""
+
+    face_width_height_ratio: Finite
+    eye_spacing_face_width: Finite
+    jawline_width_face_width: Finite
+    nose_width_face_width: Finite
+
+
+class Analysis(_Out):
+    age: Annotated[int, Field(ge=0, le=150)] | None = Field(description="years")
+    gender: Gender | None
+    landmarks_68: Points68 | None = Field(description="iBUG 68-point order")
+    landmarks_106: Points106 | None = Field(description="InsightFace 2d106det order")
+    pose: Pose | None
+    quality: Quality | None
+    symmetry_score: Unit | None
+    skin_tone: SkinTone | None
+    expression: Expression | None
+    geometry: Geometry | None
+
+
+class Face(_Out):
+    bbox: Box
+    confidence: Unit
+    landmarks_5: Points5 | None = Field(
+        description="left eye, right eye, nose, left and right corner of the mouth, as seen"
+    )
+    embedding: Embedding | None = Field(default=None, description="as the model gives it")
+    embedding_norm: Finite | None = None
+    analysis: Analysis | None = None
+
+
+class ImageInfo(_Out):
+    """The image that was computed; `null` where it was not reached."""
+
+    uri: str | None = Field(description="without credentials and query")
+    sha256: str | None
+    width: int | None = Field(description="pixels, upright")
+    height: int | None
+
+
+class ModelInfo(_Out):
+    """What computed it: file stem, `@`, first 8 hex digits of the file's SHA-256."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+    pack: str
+    detector: str
+    recognizer: str | None = None
+    landmarks: str | None = None
+    landmarks_3d: str | None = None
+    genderage: str | None = None
+    emotion: str | None = None
+
+
+class ErrorInfo(_Out):
+    code: str = Field(examples=["image_not_found"])
+    message: str
+
+
+class Result(_Out):
+    id: str = Field(
+        description="uuid5 of request id, operation, model versions and error code: "
+        "the same request processed twice gives the same id"
+    )
+    request_id: str
+    operation: Operation | None = Field(description="`null` where the request named none")
+    status: Status
+    error: ErrorInfo | None
+    image: ImageInfo
+    faces: list[Face] = Field(description="the most prominent first")
+    model: ModelInfo | None
+    timings_ms: dict[str, Finite] = Field(description="by stage; only those that ran")
+    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+
+
+class WorkerStatus(_Out):
+    """A heartbeat on `face.workers`."""
+
+    id: str
+    host: str
+    pid: int | None
+    state: Literal["starting", "running", "stopping", "stopped", "failed"]
+    partitions: dict[str, list[int]] = Field(description="held, by topic")
+    models: ModelInfo | None = Field(description="`null` until they are loaded")
+    in_flight: int
+    settled: int = Field(description="events since the start")
+    progress_at_ms: int | None = Field(description="epoch milliseconds of the last progress")
+    at_ms: int = Field(description="epoch milliseconds of this heartbeat")
+    started_at_ms: int
+    message: str | None = None
