@@ -1,0 +1,218 @@
+"""Bytes and headers: how requests, results and dead letters look on Kafka.
+
+CloudEvents in binary mode; Spring's names for a reply address are understood and answered in kind.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import orjson
+from pydantic import BaseModel
+
+from schemas.errors import FacestreamError, InvalidRequest
+from schemas.results import ModelInfo
+from schemas.topics import Operation
+
+Headers = list[tuple[str, bytes]]
+
+JSON = b"application/json"
+REQUEST_TYPE = "facestream.request.v1"
+REJECTED_TYPE = "facestream.rejected.v1"
+WORKER_TYPE = "facestream.worker.v1"
+RESULT_TYPES: dict[Operation | None, str] = {
+    "detect": "facestream.detection.v1",
+    "embed": "facestream.embedding.v1",
+    "analyze": "facestream.analysis.v1",
+    None: "facestream.failure.v1",
+}
+
+CORRELATION_ID = "correlation_id"
+REPLY_TO = "reply_to"
+REPLY_PARTITION = "reply_partition"
+DEADLINE = "deadline"
+TRACEPARENT = "traceparent"
+ATTEMPTS = "facestream_attempts"
+SPRING_CORRELATION_ID = "kafka_correlationId"
+SPRING_REPLY_TOPIC = "kafka_replyTopic"
+SPRING_REPLY_PARTITION = "kafka_replyPartition"
+
+_RESULT_IDS = uuid.UUID("5f1a5c0e-6d1f-5d0a-9c55-0f4b6b1f6a5e")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAddress:
+    """Where an answer goes, and the bytes by which its caller knows it."""
+
+    topic: str
+    partition: int | None
+    correlation_id: bytes | None
+    spring: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHeaders:
+    """What a request's headers say."""
+
+    reply: ReplyAddress | None = None
+    deadline_ms: int | None = None
+    traceparent: bytes | None = None
+
+
+def dumps(model: BaseModel) -> bytes:
+    """A model as the JSON bytes that go on the wire."""
+    return orjson.dumps(model.model_dump(mode="python"))
+
+
+def parse_headers(headers: Iterable[tuple[str, bytes | None]]) -> RequestHeaders:
+    """Headers → what they ask for. Raises `InvalidRequest` on numbers that are none."""
+    by_name = {name: value for name, value in headers if value is not None}
+    deadline = by_name.get(DEADLINE)
+    return RequestHeaders(
+        reply=parse_reply_address(by_name),
+        deadline_ms=None if deadline is None else _decimal(DEADLINE, deadline),
+        traceparent=by_name.get(TRACEPARENT),
+    )
+
+
+def parse_reply_address(by_name: dict[str, bytes]) -> ReplyAddress | None:
+    """The reply address, in our names or in Spring's. Raises `InvalidRequest`."""
+    if REPLY_TO in by_name:
+        named = by_name.get(REPLY_PARTITION)
+        return ReplyAddress(
+            topic=_text(REPLY_TO, by_name[REPLY_TO]),
+            partition=None if named is None else _decimal(REPLY_PARTITION, named),
+            correlation_id=by_name.get(CORRELATION_ID),
+        )
+    if SPRING_REPLY_TOPIC in by_name:
+        packed = by_name.get(SPRING_REPLY_PARTITION)
+        if packed is not None and (len(packed) != 4 or packed[0] & 0x80):
+            raise InvalidRequest(f"header {SPRING_REPLY_PARTITION} is no 4-byte partition")
+        return ReplyAddress(
+            topic=_text(SPRING_REPLY_TOPIC, by_name[SPRING_REPLY_TOPIC]),
+            partition=None if packed is None else int.from_bytes(packed, "big"),
+            correlation_id=by_name.get(SPRING_CORRELATION_ID),
+            spring=True,
+        )
+    return None
+
+
+def request_headers(
+    *,
+    request_id: str,
+    source: str,
+    reply: ReplyAddress | None = None,
+    deadline_ms: int | None = None,
+    traceparent: bytes | None = None,
+    now: datetime | None = None,
+) -> Headers:
+    """Headers of a request that a producer or the edge publishes."""
+    headers = cloud_event(REQUEST_TYPE, event_id=request_id, source=source, now=now)
+    if reply is not None:
+        headers.append((REPLY_TO, reply.topic.encode()))
+        if reply.partition is not None:
+            headers.append((REPLY_PARTITION, str(reply.partition).encode()))
+        if reply.correlation_id is not None:
+            headers.append((CORRELATION_ID, reply.correlation_id))
+    if deadline_ms is not None:
+        headers.append((DEADLINE, str(deadline_ms).encode()))
+    if traceparent is not None:
+        headers.append((TRACEPARENT, traceparent))
+    return headers
+
+
+def result_headers(
+    *,
+    result_id: str,
+    operation: Operation | None,
+    source: str,
+    traceparent: bytes | None = None,
+    now: datetime | None = None,
+) -> Headers:
+    """Headers of a published result."""
+    headers = cloud_event(RESULT_TYPES[operation], event_id=result_id, source=source, now=now)
+    if traceparent is not None:
+        headers.append((TRACEPARENT, traceparent))
+    return headers
+
+
+def reply_headers(result: Headers, reply: ReplyAddress) -> Headers:
+    """Headers of the reply: the result's, and the correlation in the names it was asked in."""
+    if reply.correlation_id is None:
+        return list(result)
+    name = SPRING_CORRELATION_ID if reply.spring else CORRELATION_ID
+    return [*result, (name, reply.correlation_id)]
+
+
+def rejected_headers(
+    original: Iterable[tuple[str, bytes | None]],
+    error: FacestreamError,
+    *,
+    topic: str,
+    partition: int,
+    offset: int,
+    source: str,
+    now: datetime | None = None,
+) -> Headers:
+    """A dead letter's headers: the original ones, and why and from where."""
+    at = (now or datetime.now(UTC)).isoformat()
+    ours = {
+        "facestream_error_code": error.code,
+        "facestream_error_message": str(error),
+        "facestream_error_topic": topic,
+        "facestream_error_partition": str(partition),
+        "facestream_error_offset": str(offset),
+        "facestream_error_source": source,
+        "facestream_error_time": at,
+    }
+    kept = [(name, value or b"") for name, value in original if name not in ours]
+    return [*kept, *((name, value.encode()) for name, value in ours.items())]
+
+
+def cloud_event(
+    event_type: str, *, event_id: str, source: str, now: datetime | None = None
+) -> Headers:
+    """CloudEvents 1.0 attributes, binary content mode."""
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event_id.encode()),
+        ("ce_type", event_type.encode()),
+        ("ce_source", source.encode()),
+        ("ce_time", (now or datetime.now(UTC)).isoformat().encode()),
+        ("content-type", JSON),
+    ]
+
+
+def result_id(
+    request_id: str,
+    operation: Operation | None,
+    model: ModelInfo | None,
+    error_code: str | None = None,
+) -> str:
+    """The same for the same request, operation, models and error: duplicates can be dropped."""
+    versions = model.model_dump(exclude_none=True) if model else {}
+    name = json.dumps([request_id, operation, sorted(versions.items()), error_code])
+    return str(uuid.uuid5(_RESULT_IDS, name))
+
+
+def derived_request_id(topic: str, partition: int, offset: int) -> str:
+    """The id of a request whose producer gave none."""
+    return f"{topic}-{partition}-{offset}"
+
+
+def _text(name: str, value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"header {name} is not UTF-8") from None
+
+
+def _decimal(name: str, value: bytes) -> int:
+    text = _text(name, value)
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidRequest(f"header {name} is no number")
+    return int(text)

@@ -1,0 +1,116 @@
+"""The compute thread: one per process, the most urgent job first, between two steps too."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+Steps = Generator[None, None, T]
+
+
+@dataclass(order=True, slots=True)
+class _Job(Generic[T]):
+    priority: int
+    order: int
+    start: Callable[[], Steps[T]] = field(compare=False)
+    loop: asyncio.AbstractEventLoop = field(compare=False)
+    future: asyncio.Future[T] = field(compare=False)
+    abandoned: bool = field(default=False, compare=False)
+
+
+class ComputeThread:
+    """Runs generators to their end; between two of their steps, more urgent ones go first.
+
+    A generator yields where it may be interrupted. Models are called from this thread alone.
+    """
+
+    def __init__(self, name: str = "compute") -> None:
+        self._jobs: list[_Job[Any]] = []
+        self._order = itertools.count()
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._step_started_at: float | None = None
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+
+    def __enter__(self) -> ComputeThread:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join(timeout=5)
+
+    @property
+    def step_age_s(self) -> float:
+        """Seconds since the step in work began; 0 when idle. A supervisor's sign of a hang."""
+        started_at = self._step_started_at
+        return 0.0 if started_at is None else time.monotonic() - started_at
+
+    async def run(self, priority: int, start: Callable[[], Steps[T]]) -> T:
+        """Run `start()` in the thread; lower `priority` goes first. Raises what it raises.
+
+        When the caller is cancelled, a job that waits is dropped and a running one is left at
+        its next step.
+        """
+        loop = asyncio.get_running_loop()
+        job = _Job(priority, next(self._order), start, loop, loop.create_future())
+        with self._wake:
+            heapq.heappush(self._jobs, job)
+            self._wake.notify()
+        try:
+            return await job.future
+        except asyncio.CancelledError:
+            job.abandoned = True
+            raise
+
+    def _work(self) -> None:
+        while True:
+            with self._wake:
+                while not self._jobs and not self._stopping:
+                    self._wake.wait()
+                if self._stopping:
+                    return
+                job = heapq.heappop(self._jobs)
+            self._run(job)
+
+    def _run(self, job: _Job[Any]) -> None:
+        if job.abandoned:
+            return
+        try:
+            steps = job.start()
+            while not job.abandoned:
+                self._step_started_at = time.monotonic()
+                next(steps)
+                self._run_more_urgent(job.priority)
+            steps.close()
+        except StopIteration as end:
+            self._tell(job, job.future.set_result, end.value)
+        except Exception as error:  # noqa: BLE001 - handed to the awaiting task, whatever it is
+            self._tell(job, job.future.set_exception, error)
+        finally:
+            self._step_started_at = None
+
+    def _run_more_urgent(self, priority: int) -> None:
+        while not self._stopping:
+            with self._wake:
+                if not self._jobs or self._jobs[0].priority >= priority:
+                    return
+                urgent = heapq.heappop(self._jobs)
+            self._run(urgent)
+
+    @staticmethod
+    def _tell(job: _Job[Any], settle: Callable[[Any], None], outcome: object) -> None:
+        def deliver() -> None:
+            if not job.future.done():
+                settle(outcome)
+
+        job.loop.call_soon_threadsafe(deliver)
