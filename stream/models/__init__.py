@@ -1,0 +1,1 @@
+"""Adapters behind small protocols: the InsightFace pack, DeepFace's emotions."""

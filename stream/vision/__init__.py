@@ -1,0 +1,1 @@
+"""Pure functions on arrays. numpy and OpenCV only; nothing of the project."""

@@ -1,0 +1,93 @@
+"""One face → its analysis. What the pack has no model for, and what cannot be measured, is null."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas import results
+from stream.models.emotions import EMOTIONS
+from stream.models.loading import FaceModels
+from stream.models.protocols import EmotionModel, Floats, Image, Landmarker
+from stream.numbers import numbers
+from stream.vision.crop import crop
+from stream.vision.geometry import ratios
+from stream.vision.landmarks import to_68
+from stream.vision.pose import head_pose
+from stream.vision.quality import blur_score, illumination, overall
+from stream.vision.skin import skin_tone
+from stream.vision.symmetry import symmetry
+
+
+def analyze_face(models: FaceModels, image: Image, box: Floats) -> results.Analysis:
+    """image: (H, W, 3) uint8 BGR; box: (4,) px. Runs every model that is there but the detector
+    and the recogniser, each once."""
+    face = crop(image, box)
+    points_106 = _located(models.landmarks_106, image, box)
+    points_3d = _located(models.landmarks_3d, image, box)
+    points_68 = _points_68(points_106, points_3d)
+    attributes = models.genderage.estimate(image, box) if models.genderage else None
+    return results.Analysis(
+        age=None if attributes is None else min(max(attributes.age_years, 0), 150),
+        gender=None if attributes is None else attributes.gender,
+        landmarks_68=None if points_68 is None else numbers(points_68),
+        landmarks_106=None if points_106 is None else numbers(points_106),
+        pose=_pose(points_68, models.mean_shape_68),
+        quality=None if face is None else _quality(face),
+        symmetry_score=None if points_68 is None else symmetry(points_68),
+        skin_tone=None if points_68 is None else _skin_tone(image, points_68),
+        expression=None if face is None else _expression(models.emotion, face),
+        geometry=None if points_68 is None else _geometry(points_68),
+    )
+
+
+def _located(model: Landmarker | None, image: Image, box: Floats) -> Floats | None:
+    if model is None:
+        return None
+    points = model.locate(image, box)
+    return points if np.isfinite(points).all() else None
+
+
+def _points_68(points_106: Floats | None, points_3d: Floats | None) -> Floats | None:
+    """(68, 2): of the model made for them where the pack has it, else picked from the 106."""
+    if points_3d is not None:
+        return np.ascontiguousarray(points_3d[:, :2])
+    return None if points_106 is None else to_68(points_106)
+
+
+def _pose(points_68: Floats | None, mean_shape: NDArray[np.float64] | None) -> results.Pose | None:
+    if points_68 is None or mean_shape is None:
+        return None
+    angles = head_pose(points_68, mean_shape)
+    return None if angles is None else results.Pose(**angles._asdict())
+
+
+def _quality(face: Image) -> results.Quality:
+    blur, light = blur_score(face), illumination(face)
+    return results.Quality(blur_score=blur, illumination=light, overall=overall(blur, light))
+
+
+def _skin_tone(image: Image, points_68: Floats) -> results.SkinTone | None:
+    skin = skin_tone(image, points_68)
+    return None if skin is None else results.SkinTone(dominant_color_lab=skin.lab, hex=skin.hex)
+
+
+def _expression(model: EmotionModel | None, face: Image) -> results.Expression | None:
+    if model is None:
+        return None
+    probabilities = numbers(model.emotions(face))
+    emotions = dict(zip(EMOTIONS, probabilities, strict=True))
+    dominant = max(EMOTIONS, key=emotions.__getitem__)
+    return results.Expression(dominant=dominant, confidence=emotions[dominant], emotions=emotions)
+
+
+def _geometry(points_68: Floats) -> results.Geometry | None:
+    measured = ratios(points_68)
+    if measured is None:
+        return None
+    return results.Geometry(
+        face_width_height_ratio=measured.face_width_height,
+        eye_spacing_face_width=measured.eye_spacing_face_width,
+        jawline_width_face_width=measured.jawline_width_face_width,
+        nose_width_face_width=measured.nose_width_face_width,
+    )

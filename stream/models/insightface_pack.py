@@ -1,0 +1,109 @@
+"""InsightFace's models behind the protocols, through InsightFace's own classes.
+
+Its classes do the letterbox, the alignment, the normalisation and the decoding, so the numbers
+are those of `FaceAnalysis(...).get`; what is not taken over is that it runs every model on every
+face.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.models.protocols import Attributes, Detections, Floats, Image
+from stream.models.sessions import providers, session_options
+
+DETECTION = "detection"
+RECOGNITION = "recognition"
+LANDMARKS_106 = "landmark_2d_106"
+LANDMARKS_3D = "landmark_3d_68"
+GENDERAGE = "genderage"
+
+
+def load(folder: Path, threads: int) -> dict[str, Any]:
+    """InsightFace's model objects by their task; of two with one task the first by file name,
+    as in `FaceAnalysis`. Each has its file in `model_file`."""
+    from insightface.model_zoo import get_model
+
+    models: dict[str, Any] = {}
+    for path in sorted(folder.glob("*.onnx")):
+        model = get_model(str(path), providers=providers(), sess_options=session_options(threads))
+        if model is not None:
+            models.setdefault(model.taskname, model)
+    return models
+
+
+def mean_shape_68() -> NDArray[np.float64]:
+    """(68, 3): the mean face that InsightFace measures head pose against."""
+    from insightface.data import get_object
+
+    return np.asarray(get_object("meanshape_68.pkl"), dtype=np.float64)
+
+
+class ScrfdDetector:
+    """Every image is letterboxed to `size_px` × `size_px`, up as well as down."""
+
+    def __init__(self, model: Any, *, size_px: int, threshold: float) -> None:
+        model.prepare(0, input_size=(size_px, size_px), det_thresh=threshold)
+        self._model = model
+        self._size_px = size_px
+
+    def detect(self, image: Image) -> Detections:
+        height, width = image.shape[:2]
+        if min(height, width) * self._size_px < max(height, width):
+            # the letterboxed image would have no row or no column left, and so no face
+            return Detections(
+                np.empty((0, 4), np.float32),
+                np.empty(0, np.float32),
+                np.empty((0, 5, 2), np.float32),
+            )
+        found, points = self._model.detect(image)
+        return Detections(found[:, :4], found[:, 4], points)
+
+
+class ArcFaceRecognizer:
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def embed(self, image: Image, points: Floats) -> Floats | None:
+        from insightface.utils.face_align import arcface_dst
+        from skimage.transform import SimilarityTransform
+
+        # InsightFace's own norm_crop, but for a call in it that scikit-image has deprecated
+        side_px = self._model.input_size[0]
+        aligned = SimilarityTransform.from_estimate(points, arcface_dst * (side_px / 112))
+        if not aligned:
+            return None
+        face = cv2.warpAffine(image, aligned.params[:2], (side_px, side_px), borderValue=0.0)
+        embedding: Floats = self._model.get_feat(face).reshape(-1)
+        return embedding
+
+
+class CropLandmarker:
+    """`2d106det` (N = 106, two axes) and `1k3d68` (N = 68, three)."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def locate(self, image: Image, box: Floats) -> Floats:
+        points: Floats = self._model.get(image, _face(bbox=box))
+        return points
+
+
+class GenderAge:
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def estimate(self, image: Image, box: Floats) -> Attributes:
+        gender, age_years = self._model.get(image, _face(bbox=box))
+        return Attributes(age_years=int(age_years), gender="male" if gender == 1 else "female")
+
+
+def _face(**fields: Floats) -> Any:
+    from insightface.app.common import Face
+
+    return Face(**fields)

@@ -1,0 +1,128 @@
+"""All models of a process, loaded once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.results import ModelInfo
+from schemas.topics import Operation
+from stream.models import emotions, insightface_pack, packs, synthetic
+from stream.models.download import PackUnavailable
+from stream.models.protocols import (
+    AttributeModel,
+    Detector,
+    EmotionModel,
+    Landmarker,
+    Recognizer,
+)
+from stream.models.settings import SYNTHETIC, ModelSettings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceModels:
+    """What computes. `None` where the pack has no such model."""
+
+    detector: Detector
+    recognizer: Recognizer
+    landmarks_106: Landmarker | None
+    landmarks_3d: Landmarker | None
+    genderage: AttributeModel | None
+    emotion: EmotionModel | None
+    mean_shape_68: NDArray[np.float64] | None
+    """(68, 3): what head pose is measured against."""
+    info: ModelInfo
+    """Every loaded model."""
+
+    def info_for(self, operation: Operation) -> ModelInfo:
+        """The models that compute this operation, and no other."""
+        if operation == "analyze":
+            return self.info
+        recognizer = None if operation == "detect" else self.info.recognizer
+        return ModelInfo(pack=self.info.pack, detector=self.info.detector, recognizer=recognizer)
+
+
+def load_models(settings: ModelSettings) -> FaceModels:
+    """Find (or download) the pack and the emotion weights and load every model of them.
+
+    Takes seconds; nothing is left to be loaded by the first image. Raises `PackUnavailable`.
+    """
+    folder = packs.ensure(settings)
+    threads = settings.threads_per_session
+    loaded = insightface_pack.load(folder, threads)
+    for task in (insightface_pack.DETECTION, insightface_pack.RECOGNITION):
+        if task not in loaded:
+            raise PackUnavailable(f"The model pack in {folder} has no model for {task}.")
+    emotion, emotion_file = _emotion(settings, folder)
+    detector = insightface_pack.ScrfdDetector(
+        loaded[insightface_pack.DETECTION],
+        size_px=settings.det_size,
+        threshold=settings.face_det_thresh,
+    )
+    landmarks_106 = loaded.get(insightface_pack.LANDMARKS_106)
+    landmarks_3d = loaded.get(insightface_pack.LANDMARKS_3D)
+    genderage = loaded.get(insightface_pack.GENDERAGE)
+    models = FaceModels(
+        detector=detector,
+        recognizer=insightface_pack.ArcFaceRecognizer(loaded[insightface_pack.RECOGNITION]),
+        landmarks_106=landmarks_106 and insightface_pack.CropLandmarker(landmarks_106),
+        landmarks_3d=landmarks_3d and insightface_pack.CropLandmarker(landmarks_3d),
+        genderage=genderage and insightface_pack.GenderAge(genderage),
+        emotion=emotion,
+        mean_shape_68=insightface_pack.mean_shape_68(),
+        info=_info(settings.model_pack, loaded, emotion_file),
+    )
+    _warm_up(models)
+    return models
+
+
+def _warm_up(models: FaceModels) -> None:
+    """Run each model once: sessions of an input size and imports are made at the first image."""
+    side_px = 256
+    blank = np.zeros((side_px, side_px, 3), np.uint8)
+    box = np.array([64, 64, 192, 192], np.float32)
+    points = np.array([[96, 96], [160, 96], [128, 128], [100, 160], [156, 160]], np.float32)
+    models.detector.detect(blank)
+    models.recognizer.embed(blank, points)
+    for landmarker in (models.landmarks_106, models.landmarks_3d):
+        if landmarker is not None:
+            landmarker.locate(blank, box)
+    if models.genderage is not None:
+        models.genderage.estimate(blank, box)
+    if models.emotion is not None:
+        models.emotion.emotions(blank)
+
+
+def _emotion(settings: ModelSettings, folder: Path) -> tuple[EmotionModel | None, Path | None]:
+    engine = settings.emotion_engine
+    threads = settings.threads_per_session
+    if engine == "off":
+        return None, None
+    if settings.model_pack == SYNTHETIC:
+        path = folder / synthetic.EMOTION_FILE
+        return emotions.load_onnx(path, threads), path
+    path = emotions.ensure(engine, settings.deepface_home)
+    load = emotions.load_tensorflow if engine == "tensorflow" else emotions.load_onnx
+    return load(path, threads), path
+
+
+def _info(pack: str, loaded: dict[str, Any], emotion_file: Path | None) -> ModelInfo:
+    def named(task: str) -> str | None:
+        model = loaded.get(task)
+        return None if model is None else packs.identity(Path(model.model_file))
+
+    detector = named(insightface_pack.DETECTION)
+    assert detector is not None
+    return ModelInfo(
+        pack=pack,
+        detector=detector,
+        recognizer=named(insightface_pack.RECOGNITION),
+        landmarks=named(insightface_pack.LANDMARKS_106),
+        landmarks_3d=named(insightface_pack.LANDMARKS_3D),
+        genderage=named(insightface_pack.GENDERAGE),
+        emotion=None if emotion_file is None else packs.identity(emotion_file),
+    )

@@ -1,0 +1,66 @@
+"""The seams between the pipeline and what computes: five protocols, each with one method.
+
+Images are (H, W, 3) uint8 BGR; coordinates are pixels of that image, x before y. Implementations
+are safe to call from several threads at once and may raise anything: the pipeline turns it into
+`InferenceFailed`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.results import Gender
+
+Image = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """The faces of one image, the most confident first."""
+
+    boxes: Floats
+    """(N, 4): left, top, right, bottom."""
+    scores: Floats
+    """(N,) in [0, 1]."""
+    points: Floats | None
+    """(N, 5, 2): the eyes, the nose, the corners of the mouth; left before right, as seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    age_years: int
+    gender: Gender
+
+
+class Detector(Protocol):
+    def detect(self, image: Image) -> Detections: ...
+
+
+class Recognizer(Protocol):
+    def embed(self, image: Image, points: Floats) -> Floats | None:
+        """points: (5, 2). Returns (512,), as the model gives it: not normalised. `None` for points
+        that span no face."""
+        ...
+
+
+class Landmarker(Protocol):
+    def locate(self, image: Image, box: Floats) -> Floats:
+        """box: (4,). Returns (N, 2) or (N, 3); the third axis in the pixels of the first two."""
+        ...
+
+
+class AttributeModel(Protocol):
+    def estimate(self, image: Image, box: Floats) -> Attributes:
+        """box: (4,)."""
+        ...
+
+
+class EmotionModel(Protocol):
+    def emotions(self, face: Image) -> Floats:
+        """face: the box's pixels. Returns (7,) probabilities, in `EMOTIONS`' order."""
+        ...

@@ -1,0 +1,49 @@
+"""What the models are, where they lie and how they run: one frozen object a process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+EmotionEngine = Literal["onnx", "tensorflow", "off"]
+PrimaryFace = Literal["prominent", "confident"]
+
+SYNTHETIC = "synthetic"
+"""The name of the pack that is written here and needs no weights."""
+
+
+class ModelSettings(BaseSettings):
+    """The environment's names are the fields' names in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+    model_pack: str = Field(
+        default="buffalo_l",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="InsightFace's pack, or `synthetic` for a try without weights",
+    )
+    model_root: Path | None = Field(
+        default=None, description="holds `models/<pack>/*.onnx`, or `<pack>/*.onnx`"
+    )
+    emotion_engine: EmotionEngine = Field(
+        default="onnx", description="what DeepFace's emotions run on; `off`: none"
+    )
+    deepface_home: Path | None = Field(default=None, description="holds `.deepface/weights/`")
+    det_size: int = Field(
+        default=640,
+        ge=128,
+        le=4096,
+        multiple_of=32,
+        description="pixels: the side of the square that an image is letterboxed to",
+    )
+    det_size_mode: Literal["fixed"] = Field(
+        default="fixed", description="`fixed`: every image is letterboxed to `det_size`"
+    )
+    face_det_thresh: float = Field(default=0.5, gt=0, lt=1, description="least confidence")
+    threads_per_session: int = Field(default=1, ge=1, description="of each model's session")
+    primary_face: PrimaryFace = Field(
+        default="prominent", description="which face is the first: see stream/vision/prominence.py"
+    )

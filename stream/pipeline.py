@@ -1,0 +1,123 @@
+"""Pixels and an operation → faces. No I/O."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from schemas import results
+from schemas.errors import InferenceFailed
+from schemas.topics import Operation
+from stream.analysis import analyze_face
+from stream.models.loading import FaceModels
+from stream.models.protocols import Detections, Floats, Image
+from stream.models.settings import ModelSettings
+from stream.numbers import numbers
+from stream.vision.prominence import most_prominent_first
+
+
+class Pipeline:
+    """Safe to call from several threads at once."""
+
+    def __init__(self, models: FaceModels, settings: ModelSettings) -> None:
+        self._models = models
+        self._settings = settings
+
+    def run(
+        self, image: Image, operation: Operation, max_faces: int, timings_ms: dict[str, float]
+    ) -> list[results.Face]:
+        """All of `steps` at once."""
+        steps = self.steps(image, operation, max_faces, timings_ms)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as stop:
+                faces: list[results.Face] = stop.value
+                return faces
+
+    def steps(
+        self, image: Image, operation: Operation, max_faces: int, timings_ms: dict[str, float]
+    ) -> Generator[None, None, list[results.Face]]:
+        """The faces of an image, the most prominent first, in steps of one unit of work.
+
+        image: (H, W, 3) uint8 BGR. Yields after detection and after each face, so that more urgent
+        work can run in between, and returns the faces: with `max_faces` above 0 at most so many,
+        and the others cost nothing. Adds the milliseconds of the stages that ran (`detect`,
+        `embed`, `analyze`) to `timings_ms`. Raises `InferenceFailed`.
+        """
+        with _stage("detect", timings_ms):
+            found = self._models.detector.detect(image)
+            _demand_finite(found)
+            order = self._order(found, image)
+            chosen = order[:max_faces] if max_faces > 0 else order
+        yield
+        faces = []
+        for index in chosen:
+            faces.append(self._face(image, operation, found, int(index), timings_ms))
+            if operation != "detect":
+                yield
+        return faces
+
+    def _order(self, found: Detections, image: Image) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+        if self._settings.primary_face == "confident":
+            return np.argsort(-found.scores, kind="stable")
+        height, width = image.shape[:2]
+        return most_prominent_first(found.boxes, height, width)
+
+    def _face(
+        self,
+        image: Image,
+        operation: Operation,
+        found: Detections,
+        index: int,
+        timings_ms: dict[str, float],
+    ) -> results.Face:
+        box = found.boxes[index]
+        points = None if found.points is None else found.points[index]
+        embedding: Floats | None = None
+        analysis: results.Analysis | None = None
+        if operation != "detect" and points is not None:
+            with _stage("embed", timings_ms):
+                embedding = self._models.recognizer.embed(image, points)
+                if embedding is not None and not np.isfinite(embedding).all():
+                    raise InferenceFailed("the recogniser gave numbers that are not finite")
+        if operation == "analyze":
+            with _stage("analyze", timings_ms):
+                analysis = analyze_face(self._models, image, box)
+        return results.Face(
+            bbox=results.Box(*numbers(box)),
+            confidence=min(numbers(found.scores[index : index + 1])[0], 1.0),
+            landmarks_5=None if points is None else numbers(points),
+            embedding=None if embedding is None else numbers(embedding),
+            embedding_norm=None if embedding is None else _norm(embedding),
+            analysis=analysis,
+        )
+
+
+def _norm(embedding: Floats) -> float:
+    norm: list[float] = numbers(np.linalg.norm(embedding, axis=0, keepdims=True))
+    return norm[0]
+
+
+def _demand_finite(found: Detections) -> None:
+    for array in (found.boxes, found.scores, found.points):
+        if array is not None and not np.isfinite(array).all():
+            raise InferenceFailed("the detector gave numbers that are not finite")
+
+
+@contextmanager
+def _stage(name: str, timings_ms: dict[str, float]) -> Iterator[None]:
+    """Measures, and turns whatever a native library raises into `InferenceFailed`."""
+    started = time.perf_counter()
+    try:
+        yield
+    except InferenceFailed:
+        raise
+    except Exception as error:  # the libraries' exceptions share no base class
+        raise InferenceFailed(f"{name} failed on this image ({type(error).__name__})") from error
+    finally:
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        timings_ms[name] = round(timings_ms.get(name, 0.0) + elapsed_ms, 3)

@@ -1,0 +1,31 @@
+"""How alike the two sides of a face are, by its 68 landmarks."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stream.vision.landmarks import MIRROR_68, Points, eye_distance
+
+ASYMMETRIC_EYE_DISTANCES = 0.25  # the residual at which the score reaches 0
+
+_LEAST_PX = 1.0
+
+
+def symmetry(points: Points) -> float | None:
+    """points: (68, 2) px. Returns [0, 1]: 1 when the face equals its mirror image.
+
+    The mirrored landmarks are laid over the landmarks by the best shift and rotation; what is left
+    is their root mean square distance in eye distances. Position, size and roll of the head do not
+    matter; a head that is turned is not symmetric in the image. `None` for degenerate points.
+    """
+    if points.shape != (68, 2) or not np.isfinite(points).all():
+        return None
+    unit = eye_distance(points)
+    if unit < _LEAST_PX:
+        return None
+    centred = (points - points.mean(axis=0)).astype(np.float64)
+    mirrored = centred[MIRROR_68] * (-1.0, 1.0)
+    left, _, right = np.linalg.svd(mirrored.T @ centred)
+    rotation = left @ np.diag([1.0, np.sign(np.linalg.det(left @ right))]) @ right
+    residual = np.sqrt(np.mean(np.sum(np.square(mirrored @ rotation - centred), axis=1)))
+    return float(np.clip(1.0 - residual / unit / ASYMMETRIC_EYE_DISTANCES, 0.0, 1.0))
