@@ -1,0 +1,1 @@
+"""A leaf that workers and the HTTP edge share: Kafka's connection settings, stores and fetching."""

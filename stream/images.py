@@ -1,0 +1,204 @@
+"""Reference → bytes → pixels: every limit and every refusal on that way.
+
+`ImageReader.fetch` gets the bytes from wherever the reference says, if `IMAGE_SOURCES` allows it;
+`check_sha256` names them; `decode` turns them into pixels. `stream/io/` holds a module for each
+kind of source, `stream/decoding.py` the formats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from aiohttp.abc import AbstractResolver
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.errors import (
+    FetchTimeout,
+    HashMismatch,
+    ImageForbidden,
+    ImageTooLarge,
+    ImageUnavailable,
+)
+from schemas.requests import ImageRef
+from stream.decoding import decode
+from stream.io.blobs import BlobStore
+from stream.io.files import read_file
+from stream.io.objects import open_bucket, read_object
+from stream.io.sources import (
+    BUCKET_SCHEMES,
+    WEB_SCHEMES,
+    Bucket,
+    Sources,
+    public_uri,
+    read_file_uri,
+    read_object_uri,
+    read_web_uri,
+)
+from stream.io.web import WebClient, WebLimits
+
+__all__ = ["ImageReader", "ImageSettings", "check_sha256", "decode", "public_uri"]
+
+_FILE_THREADS = 8
+
+
+class ImageSettings(BaseSettings):
+    """What images may be read, how large, and for how long one may take."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    #: the allow-list: comma-separated prefixes. Empty: inline data and the blob store only
+    image_sources: str = ""
+    max_image_bytes: int = Field(default=10 * 1024 * 1024, gt=0)
+    max_image_pixels: int = Field(default=50_000_000, gt=0)
+    #: in all, for one attempt
+    fetch_timeout_s: float = Field(default=10.0, gt=0)
+    fetch_connect_timeout_s: float = Field(default=3.0, gt=0)
+    max_redirects: int = Field(default=5, ge=0)
+
+    @field_validator("image_sources")
+    @classmethod
+    def _check_image_sources(cls, text: str) -> str:
+        Sources.parse(text)
+        return text
+
+
+class ImageReader:
+    """Fetches images. An async context manager; safe for any number of fetches at once."""
+
+    def __init__(
+        self,
+        settings: ImageSettings,
+        blobs: BlobStore,
+        *,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._settings = settings
+        self._blobs = blobs
+        self._sources = Sources.parse(settings.image_sources)
+        self._buckets: dict[tuple[Bucket, str], ObjectStore] = {}
+        self._stack = AsyncExitStack()
+        limits = WebLimits(
+            max_bytes=settings.max_image_bytes,
+            connect_timeout_s=settings.fetch_connect_timeout_s,
+            max_redirects=settings.max_redirects,
+        )
+        self._web = WebClient(self._sources, limits, resolver=resolver)
+        # Threads of its own: a folder on a network that hangs delays files alone.
+        self._threads = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="image-file")
+
+    async def __aenter__(self) -> Self:
+        self._stack.callback(self._threads.shutdown, wait=False, cancel_futures=True)
+        await self._stack.enter_async_context(self._web)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    def origin(self, ref: ImageRef) -> str:
+        """What its fetching competes for: `inline`, `blob`, `file`, `s3://bucket`,
+        `https://host:port`; `forbidden` for what is refused without asking anybody.
+        """
+        if ref.uri is None:
+            return "inline"
+        if self._blobs.owns(ref.uri):
+            return "blob"
+        scheme = _scheme(ref.uri)
+        try:
+            if scheme in WEB_SCHEMES:
+                url = read_web_uri(ref.uri)
+                return f"{url.scheme}://{url.host_subcomponent}:{url.port}"
+            if scheme in BUCKET_SCHEMES:
+                where = read_object_uri(ref.uri)
+                return f"{where.scheme}://{where.bucket}"
+        except ImageForbidden:
+            return "forbidden"
+        return "file" if scheme == "file" else "forbidden"
+
+    async def fetch(self, ref: ImageRef) -> bytes:
+        """The image's bytes, at most `max_image_bytes`, within `fetch_timeout_s`.
+
+        Raises a leaf of `ImageError`: `ImageForbidden`, `ImageNotFound`, `ImageTooLarge`,
+        `NotAnImage`, and what may pass, `ImageUnavailable` and `FetchTimeout`.
+        """
+        if ref.uri is None:
+            return self._inline(ref)
+        try:
+            async with asyncio.timeout(self._settings.fetch_timeout_s):
+                return await self._fetch_uri(ref.uri)
+        except TimeoutError:
+            raise FetchTimeout(
+                f"{public_uri(ref.uri)} was not read within {self._settings.fetch_timeout_s:g} s"
+            ) from None
+
+    def _inline(self, ref: ImageRef) -> bytes:
+        data = ref.decode_data()
+        if len(data) > self._settings.max_image_bytes:
+            raise ImageTooLarge(
+                f"the image has {len(data)} bytes; the limit is {self._settings.max_image_bytes}"
+            )
+        return data
+
+    async def _fetch_uri(self, uri: str) -> bytes:
+        max_bytes = self._settings.max_image_bytes
+        if self._blobs.owns(uri):
+            return await self._blobs.get(uri, max_bytes)
+        scheme = _scheme(uri)
+        if scheme in WEB_SCHEMES:
+            return await self._web.read(uri)
+        if scheme == "file":
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._read_file, uri
+            )
+        where = self._sources.object_address(uri)
+        store = self._bucket(where.scheme, where.bucket, uri)
+        return await read_object(store, where.key, shown=public_uri(uri), max_bytes=max_bytes)
+
+    def _read_file(self, uri: str) -> bytes:
+        return read_file(
+            read_file_uri(uri),
+            self._sources.folders,
+            shown=public_uri(uri),
+            max_bytes=self._settings.max_image_bytes,
+        )
+
+    def _bucket(self, scheme: Bucket, bucket: str, uri: str) -> ObjectStore:
+        """Opened once: the allow-list bounds how many there are."""
+        if (scheme, bucket) not in self._buckets:
+            try:
+                self._buckets[scheme, bucket] = open_bucket(
+                    scheme,
+                    bucket,
+                    timeout_s=self._settings.fetch_timeout_s,
+                    connect_timeout_s=self._settings.fetch_connect_timeout_s,
+                )
+            except (BaseError, ValueError):
+                raise ImageUnavailable(
+                    f"the store of {public_uri(uri)} is not configured in the worker's environment"
+                ) from None
+        return self._buckets[scheme, bucket]
+
+
+def check_sha256(data: bytes, ref: ImageRef) -> str:
+    """The bytes' SHA-256 in hex. Raises `HashMismatch` where the reference names another."""
+    digest = hashlib.sha256(data).hexdigest()
+    if ref.sha256 is not None and not hmac.compare_digest(digest, ref.sha256):
+        raise HashMismatch(f"the image's sha256 is {digest}, not {ref.sha256}")
+    return digest
+
+
+def _scheme(uri: str) -> str:
+    return uri.partition("://")[0].lower()
