@@ -30,6 +30,9 @@ EMOTIONS: tuple[Emotion, ...] = (
 )
 """The order of the network's outputs (deepface.models.demography.DemographyUtils)."""
 
+Engine = Literal["onnx", "tensorflow"]
+ENGINES: tuple[Engine, ...] = ("onnx", "tensorflow")
+
 _SUFFIX = {"onnx": ".onnx", "tensorflow": ".h5"}
 _SIDE_PX = 224  # DeepFace pads and scales a face to this before the client scales it to 48
 
@@ -43,13 +46,13 @@ def home(deepface_home: Path | None) -> Path:
     return shared if shared.is_dir() else Path.home()
 
 
-def weights(engine: Literal["onnx", "tensorflow"], deepface_home: Path | None) -> Path:
+def weights(engine: Engine, deepface_home: Path | None) -> Path:
     """Where the engine's weights lie, or would lie."""
     name = f"facial_expression_model_weights{_SUFFIX[engine]}"
     return home(deepface_home) / ".deepface" / "weights" / name
 
 
-def ensure(engine: Literal["onnx", "tensorflow"], deepface_home: Path | None) -> Path:
+def ensure(engine: Engine, deepface_home: Path | None) -> Path:
     """The weights' file: found, or else downloaded once.
 
     Raises `PackUnavailable`, whose one sentence names the ways out.
@@ -79,7 +82,7 @@ class DeepFaceEmotions:
     def emotions(self, face: Image) -> Floats:
         from deepface.modules.preprocessing import resize_image
 
-        padded = resize_image(face, (_SIDE_PX, _SIDE_PX))
+        padded = resize_image(face.astype(np.float32) / 255, (_SIDE_PX, _SIDE_PX))
         probabilities: Floats = np.array(self._client.predict(padded), np.float32).reshape(-1)
         probabilities /= probabilities.sum()
         return probabilities

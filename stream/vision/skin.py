@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.vision import cielab
 from stream.vision.landmarks import (
     BROW_LEFT,
     BROW_RIGHT,
@@ -44,8 +44,8 @@ def skin_tone(image: NDArray[np.uint8], points: Points) -> Skin | None:
     pixels = _patches(image, points)
     if len(pixels) < LEAST_PIXELS:
         return None
-    lab = np.median(_to_lab(pixels), axis=0)
-    blue, green, red = _to_bgr(lab)
+    lab = np.median(cielab.from_bgr(pixels), axis=0)
+    red, green, blue = cielab.to_rgb(lab)
     return Skin((float(lab[0]), float(lab[1]), float(lab[2])), f"#{red:02x}{green:02x}{blue:02x}")
 
 
@@ -83,15 +83,3 @@ def _disc(image: NDArray[np.uint8], centre: Points, radius: float) -> NDArray[np
     rows, columns = np.ogrid[top:bottom, left:right]
     inside = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
     return image[top:bottom, left:right][inside]
-
-
-def _to_lab(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(N, 3) BGR → (N, 3) CIELAB. OpenCV's scale is the true one for floats alone."""
-    scaled = pixels[np.newaxis].astype(np.float32) / 255
-    return np.asarray(cv2.cvtColor(scaled, cv2.COLOR_BGR2LAB)[0], np.float32)
-
-
-def _to_bgr(lab: NDArray[np.float32]) -> tuple[int, int, int]:
-    colour = cv2.cvtColor(lab.astype(np.float32).reshape(1, 1, 3), cv2.COLOR_LAB2BGR)[0, 0]
-    blue, green, red = np.clip(np.rint(colour * 255), 0, 255).astype(int)
-    return int(blue), int(green), int(red)

@@ -6,7 +6,7 @@ import numpy as np
 
 from stream.vision.landmarks import MIRROR_68, Points, eye_distance
 
-ASYMMETRIC_EYE_DISTANCES = 0.25  # the residual at which the score reaches 0
+ASYMMETRIC_EYE_DISTANCES = 0.5  # the residual at which the score reaches 0
 
 _LEAST_PX = 1.0
 
