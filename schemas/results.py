@@ -159,6 +159,7 @@ class WorkerStatus(_Out):
     models: ModelInfo | None = Field(description="`null` until they are loaded")
     in_flight: int
     settled: int = Field(description="events since the start")
+    replies_failed: int = Field(description="replies that could not be sent, since the start")
     progress_at_ms: int | None = Field(description="epoch milliseconds of the last progress")
     at_ms: int = Field(description="epoch milliseconds of this heartbeat")
     started_at_ms: int

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
@@ -22,7 +22,7 @@ class _Job(Generic[T]):
     start: Callable[[], Steps[T]] = field(compare=False)
     loop: asyncio.AbstractEventLoop = field(compare=False)
     future: asyncio.Future[T] = field(compare=False)
-    abandoned: bool = field(default=False, compare=False)
+    abandoned: threading.Event = field(default_factory=threading.Event, compare=False)
 
 
 class ComputeThread:
@@ -39,7 +39,7 @@ class ComputeThread:
         self._step_started_at: float | None = None
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
-    def __enter__(self) -> ComputeThread:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -62,14 +62,14 @@ class ComputeThread:
         its next step.
         """
         loop = asyncio.get_running_loop()
-        job = _Job(priority, next(self._order), start, loop, loop.create_future())
+        job: _Job[T] = _Job(priority, next(self._order), start, loop, loop.create_future())
         with self._wake:
             heapq.heappush(self._jobs, job)
             self._wake.notify()
         try:
             return await job.future
         except asyncio.CancelledError:
-            job.abandoned = True
+            job.abandoned.set()
             raise
 
     def _work(self) -> None:
@@ -83,21 +83,24 @@ class ComputeThread:
             self._run(job)
 
     def _run(self, job: _Job[Any]) -> None:
-        if job.abandoned:
+        if job.abandoned.is_set():
             return
+        settle: Callable[[Any], None] | None = None
+        outcome: object = None
         try:
             steps = job.start()
-            while not job.abandoned:
+            while not job.abandoned.is_set():
                 self._step_started_at = time.monotonic()
                 next(steps)
                 self._run_more_urgent(job.priority)
             steps.close()
         except StopIteration as end:
-            self._tell(job, job.future.set_result, end.value)
+            settle, outcome = job.future.set_result, end.value
         except Exception as error:  # noqa: BLE001 - handed to the awaiting task, whatever it is
-            self._tell(job, job.future.set_exception, error)
-        finally:
-            self._step_started_at = None
+            settle, outcome = job.future.set_exception, error
+        self._step_started_at = None
+        if settle is not None:
+            self._tell(job, settle, outcome)
 
     def _run_more_urgent(self, priority: int) -> None:
         while not self._stopping:

@@ -1,0 +1,46 @@
+"""Workers that run until Ctrl-C or SIGTERM: what `worker` and `up` have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stream.settings import WorkerSettings
+
+
+def log_to_stderr() -> None:
+    """The supervisor's log lines, as the workers' are."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s supervisor %(name)s: %(message)s"
+    )
+
+
+async def run_workers(
+    settings: WorkerSettings, environ: Mapping[str, str], on_ready: Callable[[], None]
+) -> None:
+    """Start the workers, call `on_ready` when all are at work, stop them in order at the end.
+
+    Raises `WorkersFailed` when they cannot start.
+    """
+    from stream.supervisor import Supervisor
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with Supervisor(settings, environ) as supervisor:
+        stopped = asyncio.create_task(stop.wait())
+        ready = asyncio.create_task(supervisor.ready())
+        try:
+            await asyncio.wait({stopped, ready}, return_when=asyncio.FIRST_COMPLETED)
+            if ready.done():
+                ready.result()
+                on_ready()
+            await stopped
+        finally:
+            stopped.cancel()
+            ready.cancel()

@@ -1,0 +1,27 @@
+"""`facestream worker`: the worker processes of this host, supervised."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import click
+
+
+@click.command("worker")
+@click.option("--workers", type=click.IntRange(1, 256), help="processes; else MAX_WORKERS")
+def command(workers: int | None) -> None:
+    """Run the worker processes of this host until Ctrl-C or SIGTERM."""
+    from cli.supervised import log_to_stderr, run_workers
+    from stream.settings import WorkerSettings
+
+    log_to_stderr()
+    environ = dict(os.environ)
+    if workers is not None:
+        environ["MAX_WORKERS"] = str(workers)
+    settings = WorkerSettings.model_validate({} if workers is None else {"max_workers": workers})
+
+    def on_ready() -> None:
+        click.echo(f"Ready: {settings.max_workers} workers on {settings.kafka_bootstrap_servers}")
+
+    asyncio.run(run_workers(settings, environ, on_ready))

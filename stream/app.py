@@ -1,0 +1,115 @@
+"""The Faust app of one worker process: two agents, two lanes, and what binds them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from stream.agents import add_agent
+from stream.embedded_faust import EMBEDDED_APP_SETTINGS, adjust_faust_for_embedded
+from stream.event import LaneName, Partition
+from stream.faust_kafka import Transport, pause_between_metadata_requests
+from stream.lanes import Lane, LaneLimits, Work
+from stream.settings import WorkerSettings
+
+log = logging.getLogger(__name__)
+
+#: how long a rebalance waits for what is in work
+_DRAIN_S = 2.0
+
+
+class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
+    """A Faust app that owns the two lanes."""
+
+    lanes: dict[LaneName, Lane]
+
+    async def before_revocation(self) -> None:
+        """Finish what is busy, in both lanes at once."""
+        await asyncio.gather(*(lane.drain(_DRAIN_S) for lane in self.lanes.values()))
+
+    def after_revocation(self) -> None:
+        """What was delivered and not started will be delivered anew."""
+        for lane in self.lanes.values():
+            lane.forget_deliveries()
+
+    async def _stop_consumer(self) -> None:
+        if self._consumer is not None and self._consumer.assignment():
+            await self._consumer.settle_and_commit()
+        await super()._stop_consumer()
+
+    @property
+    def held(self) -> set[Partition]:
+        """The partitions that this worker reads now."""
+        if self._consumer is None:
+            return set()
+        return {Partition(tp.topic, tp.partition) for tp in self._consumer.assignment()}
+
+
+def build_app(
+    settings: WorkerSettings,
+    handle: Callable[[Work], Awaitable[None]],
+    *,
+    instance_id: str | None,
+    crash: Callable[[BaseException], None],
+) -> FaceApp:
+    """An app that is ready to be started."""
+    pause_between_metadata_requests()
+    if settings.kafka_embedded:
+        adjust_faust_for_embedded()
+    app = FaceApp(settings.consumer_group, **_faust_settings(settings, instance_id))
+    app.transport = Transport(app.conf.broker_consumer, app)
+    app.lanes = {}
+    limits = LaneLimits()
+    topics: dict[LaneName, str] = {
+        "interactive": settings.topics.requests,
+        "bulk": settings.topics.images,
+    }
+    for name, topic in topics.items():
+        lane = Lane(
+            name=name,
+            limits=limits,
+            handle=handle,
+            on_full=lambda partition: app.consumer.on_buffer_full(TP(*partition)),
+            on_drop=lambda partition: app.consumer.on_buffer_drop(TP(*partition)),
+            crash=crash,
+        )
+        app.lanes[name] = lane
+        add_agent(app, topic, name, lane.deliver)
+    app.on_partitions_assigned.connect(_abandon_what_others_hold)
+    return app
+
+
+async def _abandon_what_others_hold(app: FaceApp, assigned: set[Any], **_: Any) -> None:
+    held = {Partition(tp.topic, tp.partition) for tp in assigned}
+    log.info("holds %s", sorted(held))
+    for lane in app.lanes.values():
+        lane.abandon_others(held)
+
+
+def _faust_settings(settings: WorkerSettings, instance_id: str | None) -> dict[str, Any]:
+    embedded = EMBEDDED_APP_SETTINGS if settings.kafka_embedded else {}
+    return {
+        "broker": settings.faust_brokers(),
+        "broker_credentials": settings.faust_credentials(),
+        "broker_session_timeout": settings.session_timeout_s,
+        "broker_heartbeat_interval": settings.session_timeout_s / 6,
+        "broker_commit_interval": settings.commit_interval_s,
+        # Faust's own buffers hold thousands of messages by default: 350 MB of inline images
+        "broker_max_poll_records": 50,
+        "stream_buffer_maxsize": 64,
+        "consumer_auto_offset_reset": "earliest",
+        "consumer_group_instance_id": instance_id,
+        "stream_wait_empty": False,
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        "web_enabled": False,
+        # Faust makes a folder for tables that we have not, in the working directory by default
+        "datadir": tempfile.gettempdir(),
+        **embedded,
+    }

@@ -1,0 +1,158 @@
+"""An event's image → its pixels: with places, retries and time limits. Holds a decoded place."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.errors import DeadlinePassed, EventTimedOut, FacestreamError, FetchTimeout
+from schemas.requests import ImageRef, Request
+from schemas.results import ImageInfo
+from schemas.wire import RequestHeaders
+from stream.event import Event
+from stream.images import ImageReader, check_sha256, decode, public_uri
+from stream.lanes import Work
+from stream.places import FetchPlaces
+from stream.settings import WorkerSettings
+
+_FIRST_PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 5.0
+
+
+class LanePlaces:
+    """The places of one lane: to fetch, to wait for another try, for decoded images."""
+
+    def __init__(self, name: str, settings: WorkerSettings) -> None:
+        self.fetch = FetchPlaces(settings.fetch_places, settings.fetch_places_per_origin)
+        self.retry = asyncio.Semaphore(settings.retry_places)
+        self.decoded = asyncio.Semaphore(settings.decoded_places)
+        self.decoders = ThreadPoolExecutor(settings.decode_threads, f"decode-{name}")
+
+
+@dataclass(slots=True)
+class Job:
+    """A request in work, and what is known of its image so far."""
+
+    event: Event
+    request: Request
+    headers: RequestHeaders
+    deadline_s: float | None
+    """Epoch seconds, the allowance included."""
+    image: ImageInfo
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, event: Event, request: Request, headers: RequestHeaders, allowance_s: float
+    ) -> Self:
+        """A job at its start: nothing is known of its image but its address."""
+        deadline_ms = headers.deadline_ms
+        deadline_s = None if deadline_ms is None else deadline_ms / 1000 + allowance_s
+        uri = None if request.image.uri is None else public_uri(request.image.uri)
+        image = ImageInfo(uri=uri, sha256=None, width=None, height=None)
+        job = cls(event, request, headers, deadline_s, image)
+        if event.timestamp_ms is not None:
+            job.timings_ms["queue"] = max(0.0, time.time() * 1000 - event.timestamp_ms)
+        return job
+
+    def check_deadline(self) -> None:
+        """Raises `DeadlinePassed` once nobody waits any more."""
+        if self.deadline_s is not None and time.time() > self.deadline_s:
+            raise DeadlinePassed("the deadline passed before the image was computed")
+
+
+class ImageSource:
+    """Fetches and decodes within one worker's bounds."""
+
+    def __init__(self, reader: ImageReader, settings: WorkerSettings) -> None:
+        self._reader = reader
+        self._settings = settings
+
+    @asynccontextmanager
+    async def pixels(
+        self, work: Work, job: Job, places: LanePlaces
+    ) -> AsyncIterator[NDArray[np.uint8]]:
+        """(H, W, 3) uint8 BGR, upright. The decoded place is held until the block ends.
+
+        Raises leaves of `ImageError`, `EventTimedOut`, `DeadlinePassed`.
+        """
+        ref = job.request.image
+        if ref.data is not None:
+            await places.decoded.acquire()
+        else:
+            with work.park():
+                data = await self._fetch_until_decodable(job, places)
+        try:
+            if ref.data is not None:
+                data = ref.decode_data()
+            yield await self._decode(job, ref, data, places.decoders)
+        finally:
+            places.decoded.release()
+
+    async def _decode(
+        self, job: Job, ref: ImageRef, data: bytes, decoders: ThreadPoolExecutor
+    ) -> NDArray[np.uint8]:
+        job.check_deadline()
+        started_at = time.perf_counter()
+
+        def hash_and_decode() -> NDArray[np.uint8]:
+            job.image = job.image.model_copy(update={"sha256": check_sha256(data, ref)})
+            return decode(data, self._settings.max_image_pixels)
+
+        pixels = await asyncio.get_running_loop().run_in_executor(decoders, hash_and_decode)
+        job.timings_ms["decode"] = (time.perf_counter() - started_at) * 1000
+        height, width = pixels.shape[:2]
+        job.image = job.image.model_copy(update={"width": width, "height": height})
+        return pixels
+
+    async def _fetch_until_decodable(self, job: Job, places: LanePlaces) -> bytes:
+        """The bytes, with a decoded place taken; until then the place to fetch is kept.
+
+        So what was fetched and not yet decoded is bounded by the places to fetch.
+        """
+        origin = self._reader.origin(job.request.image)
+        timeouts = 0
+        error: FacestreamError | None = None
+        try:
+            async with asyncio.timeout(self._time_left_s(job)) as limit:
+                for attempt in itertools.count():
+                    async with places.fetch.take(origin):
+                        try:
+                            data = await self._fetch(job)
+                        except FacestreamError as failure:
+                            error = failure
+                        else:
+                            limit.reschedule(None)
+                            await places.decoded.acquire()
+                            return data
+                    timeouts += isinstance(error, FetchTimeout)
+                    if not error.retryable or timeouts >= self._settings.max_fetch_timeouts:
+                        raise error
+                    async with places.retry:
+                        await asyncio.sleep(min(_FIRST_PAUSE_S * 2**attempt, _LONGEST_PAUSE_S))
+        except TimeoutError:
+            job.check_deadline()
+            waited = f"no image after {self._settings.event_timeout_s:g} s"
+            raise EventTimedOut(f"{waited}: {error or 'no place to fetch was free'}") from None
+        raise AssertionError("unreachable: the loop ends by return or raise")
+
+    def _time_left_s(self, job: Job) -> float:
+        longest_s = self._settings.event_timeout_s
+        if job.deadline_s is None:
+            return longest_s
+        return max(0.0, min(longest_s, job.deadline_s - time.time()))
+
+    async def _fetch(self, job: Job) -> bytes:
+        started_at = time.perf_counter()
+        data = await self._reader.fetch(job.request.image)
+        job.timings_ms["fetch"] = (time.perf_counter() - started_at) * 1000
+        return data

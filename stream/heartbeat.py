@@ -1,0 +1,66 @@
+"""A worker's word: to everybody on `face.workers`, and to its supervisor on a pipe."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from typing import Literal, TextIO
+
+from pydantic import BaseModel, ConfigDict
+
+from schemas import wire
+from schemas.results import WorkerStatus
+from schemas.topics import Topics
+from stream.event import Partition
+from stream.io.producer import MessageTooLarge, Producer, SendFailed
+
+log = logging.getLogger(__name__)
+
+
+#: a worker's exit code: the pack or its files cannot be had, starting again at once will not help
+EXIT_NO_MODELS = 3
+
+WorkerState = Literal["starting", "running", "stopping", "stopped", "failed"]
+
+
+class Beat(BaseModel):
+    """A line on the pipe to the supervisor."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: WorkerState
+    partitions: int = 0
+    """Held now."""
+    step_age_s: float
+    """Seconds since the step in the compute thread began; 0 when it is idle."""
+
+
+def write_beat(pipe: TextIO, beat: Beat) -> None:
+    """One JSON line. A supervisor that is gone is not missed: the worker ends by itself then."""
+    try:
+        pipe.write(beat.model_dump_json() + "\n")
+        pipe.flush()
+    except OSError:
+        log.debug("the supervisor's pipe is closed")
+
+
+def by_topic(partitions: set[Partition]) -> dict[str, list[int]]:
+    """{topic: its partitions, ascending}."""
+    grouped: defaultdict[str, list[int]] = defaultdict(list)
+    for topic, number in sorted(partitions):
+        grouped[topic].append(number)
+    return dict(grouped)
+
+
+async def publish_status(producer: Producer, topics: Topics, status: WorkerStatus) -> None:
+    """Send one heartbeat; that it could not be sent is logged and no more."""
+    source = f"/facestream/workers/{status.id}"
+    headers = wire.cloud_event(
+        wire.WORKER_TYPE, event_id=f"{status.id}-{status.at_ms}", source=source
+    )
+    try:
+        await producer.enqueue(
+            topics.workers, wire.dumps(status), key=status.id.encode(), headers=headers
+        )
+    except (MessageTooLarge, SendFailed) as error:
+        log.warning("heartbeat not sent: %s", error)

@@ -1,0 +1,187 @@
+"""A lane: what was delivered and waits, what is in work, what may be acked, when to stop fetching.
+
+Two lanes live in a worker, interactive and bulk, with places of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from stream.event import Event, Partition, Position
+from stream.ledger import Entry, Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class LaneLimits:
+    """Bounds of one lane in one worker."""
+
+    #: events in decoding, compute and publishing
+    busy: int = 16
+    #: events of a partition that wait: above `full` it is no longer fetched, from `low` on it is
+    waiting_full: int = 32
+    waiting_low: int = 16
+    #: bytes of all events that wait
+    waiting_bytes: int = 16 * 1024 * 1024
+    #: events of a partition from its oldest unsettled one to its newest
+    span: int = 256
+
+
+@dataclass(eq=False, slots=True)
+class Work:
+    """An event in work. A second delivery of it replaces `event` and `entry`, not the work."""
+
+    event: Event
+    entry: Entry
+    lane: Lane
+    parked: bool = False
+    task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def park(self) -> Iterator[None]:
+        """While it waits for its image it takes no busy place."""
+        self.parked = True
+        self.lane.busy -= 1
+        self.lane.pump()
+        try:
+            yield
+        finally:
+            self.parked = False
+            self.lane.busy += 1
+
+
+@dataclass(eq=False, slots=True)
+class Lane:
+    """Admits delivered events to work and acks them in order once they are settled."""
+
+    name: str
+    limits: LaneLimits
+    handle: Callable[[Work], Awaitable[None]]
+    on_full: Callable[[Partition], None]
+    on_drop: Callable[[Partition], None]
+    #: called with an error that leaves an event unsettled: only a new start delivers it again
+    crash: Callable[[BaseException], None]
+    busy: int = 0
+    settled: int = 0
+    progress_at: float = field(default_factory=time.time)
+    _waiting: deque[tuple[Event, Entry]] = field(default_factory=deque)
+    _waiting_by_partition: Counter[Partition] = field(default_factory=Counter)
+    _waiting_bytes: int = 0
+    _ledgers: defaultdict[Partition, Ledger] = field(default_factory=lambda: defaultdict(Ledger))
+    _works: dict[Position, Work] = field(default_factory=dict)
+    _full: set[Partition] = field(default_factory=set)
+
+    def deliver(self, event: Event) -> None:
+        """Take an event in; one whose first delivery is still in work joins that work."""
+        entry = Entry(event.offset, event.ack)
+        self._ledgers[event.source].deliver(entry)
+        work = self._works.get(event.position)
+        if work is not None:
+            work.event, work.entry = event, entry
+            return
+        self._waiting.append((event, entry))
+        self._waiting_by_partition[event.source] += 1
+        self._waiting_bytes += event.size_bytes
+        self.pump()
+        self._regulate(event.source)
+
+    def pump(self) -> None:
+        """Admit what waits while there is a busy place."""
+        while self._waiting and self.busy < self.limits.busy:
+            event, entry = self._waiting.popleft()
+            self._waiting_by_partition[event.source] -= 1
+            self._waiting_bytes -= event.size_bytes
+            work = Work(event, entry, self)
+            self._works[event.position] = work
+            self.busy += 1
+            work.task = asyncio.create_task(self._run(work))
+        self._regulate_full()
+
+    async def _run(self, work: Work) -> None:
+        position = work.event.position
+        try:
+            await self.handle(work)
+            self._settle(work)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - handed to the worker, which stops
+            self.crash(error)
+        finally:
+            del self._works[position]
+            self.busy -= 1
+            self.pump()
+
+    def _settle(self, work: Work) -> None:
+        self._ledgers[work.event.source].settle(work.entry)
+        self.settled += 1
+        self.progress_at = time.time()
+
+    def _regulate_full(self) -> None:
+        for partition in tuple(self._full):
+            self._regulate(partition)
+
+    def _regulate(self, partition: Partition) -> None:
+        """Stop fetching a partition that has enough in hand, and fetch one that has not."""
+        waiting = self._waiting_by_partition[partition]
+        span = self._ledgers[partition].span
+        limits = self.limits
+        if partition not in self._full:
+            if (
+                waiting >= limits.waiting_full
+                or span >= limits.span
+                or self._waiting_bytes >= limits.waiting_bytes
+            ):
+                self._full.add(partition)
+                self.on_full(partition)
+        elif (
+            waiting <= limits.waiting_low
+            and span < limits.span
+            and self._waiting_bytes < limits.waiting_bytes
+        ):
+            self._full.discard(partition)
+            self.on_drop(partition)
+
+    def forget_deliveries(self) -> None:
+        """At a revocation: what waits will be delivered anew, what is in work goes on."""
+        self._waiting.clear()
+        self._waiting_by_partition.clear()
+        self._waiting_bytes = 0
+        self._ledgers.clear()
+        self._full.clear()
+
+    def abandon_others(self, held: Collection[Partition]) -> None:
+        """At an assignment: stop what is in work for partitions that another worker holds now."""
+        for work in self._works.values():
+            if work.event.source not in held and work.task is not None:
+                work.task.cancel()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Start nothing more; wait until what is busy is settled, or the time is over."""
+        self._waiting.clear()
+        self._waiting_by_partition.clear()
+        self._waiting_bytes = 0
+        deadline = time.monotonic() + timeout_s
+        while busy := [w.task for w in self._works.values() if w.task and not w.parked]:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return
+            await asyncio.wait(busy, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+
+    async def cancel(self) -> None:
+        """Stop what is in work; it stays unacked and will be delivered again."""
+        tasks = [work.task for work in self._works.values() if work.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._works)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)

@@ -1,0 +1,113 @@
+"""One event, from its bytes to what becomes of it. It never raises for what an event is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.errors import FacestreamError, InferenceFailed, InvalidRequest
+from schemas.requests import parse_request
+from schemas.results import Face
+from schemas.wire import RequestHeaders, parse_headers
+from stream.compute import ComputeThread
+from stream.event import LaneName
+from stream.fetching import ImageSource, Job, LanePlaces
+from stream.lanes import Work
+from stream.models.loading import FaceModels
+from stream.outcome import Outcome, failed, invalid, succeeded
+from stream.pipeline import Pipeline
+from stream.publisher import Publisher
+from stream.settings import WorkerSettings
+
+log = logging.getLogger(__name__)
+
+#: in the compute thread; lower goes first
+PRIORITIES: dict[LaneName, int] = {"interactive": 0, "bulk": 1}
+
+
+class Processor:
+    """What a lane hands its events to."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        *,
+        images: ImageSource,
+        models: FaceModels,
+        pipeline: Pipeline,
+        compute: ComputeThread,
+        publisher: Publisher,
+    ) -> None:
+        self._settings = settings
+        self._images = images
+        self._models = models
+        self._pipeline = pipeline
+        self._compute = compute
+        self._publisher = publisher
+        self._places = {name: LanePlaces(name, settings) for name in PRIORITIES}
+
+    async def handle(self, work: Work) -> None:
+        """Settle one event: it returns when what became of it is confirmed by the broker."""
+        outcome = await self._outcome(work)
+        await self._publisher.publish(work.event, outcome)
+
+    async def _outcome(self, work: Work) -> Outcome:
+        event = work.event
+        headers = RequestHeaders()
+        try:
+            headers = parse_headers(event.headers)
+            request = parse_request(event.value)
+        except InvalidRequest as error:
+            return invalid(event, headers, error)
+        job = Job.of(event, request, headers, self._settings.deadline_allowance_s)
+        try:
+            faces = await self._faces(work, job)
+        except FacestreamError as error:
+            return self._failure(job, error)
+        except Exception as error:
+            # A defect of ours, or of a library's: this event fails with it, its neighbours go on.
+            log.exception("event %s failed", event.position)
+            return self._failure(job, InferenceFailed(f"internal: {type(error).__name__}"))
+        return succeeded(
+            event,
+            request,
+            headers,
+            image=job.image,
+            faces=faces,
+            model=self._models.info_for(request.operation),
+            timings_ms=job.timings_ms,
+        )
+
+    async def _faces(self, work: Work, job: Job) -> list[Face]:
+        job.check_deadline()
+        lane = job.event.lane
+        async with self._images.pixels(work, job, self._places[lane]) as pixels:
+            return await self._compute.run(PRIORITIES[lane], lambda: self._steps(job, pixels))
+
+    def _steps(self, job: Job, pixels: NDArray[np.uint8]) -> Generator[None, None, list[Face]]:
+        job.check_deadline()
+        request = job.request
+        return (
+            yield from self._pipeline.steps(
+                pixels, request.operation, request.max_faces, job.timings_ms
+            )
+        )
+
+    def _failure(self, job: Job, error: FacestreamError) -> Outcome:
+        return failed(
+            job.event,
+            job.request,
+            job.headers,
+            error,
+            image=job.image,
+            model=self._models.info_for(job.request.operation),
+            timings_ms=job.timings_ms,
+        )
+
+    def close(self) -> None:
+        """Let go of the decoding threads."""
+        for places in self._places.values():
+            places.decoders.shutdown(wait=False, cancel_futures=True)

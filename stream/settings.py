@@ -1,0 +1,63 @@
+"""Everything that a worker process is told, in one frozen object."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+from pydantic import Field
+
+from stream.images import ImageSettings
+from stream.io.blobs import BlobSettings
+from stream.io.kafka import KafkaSettings
+from stream.models.settings import ModelSettings
+
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class WorkerSettings(KafkaSettings, ImageSettings, BlobSettings, ModelSettings):
+    """The environment's names are the fields' names in capitals."""
+
+    max_workers: int = Field(
+        default=2, ge=1, le=256, description="operating-system processes on this host"
+    )
+    worker_timeout: Seconds = Field(
+        default=120,
+        description="seconds: a worker that hangs longer in one step is killed and started "
+        "again; the longest that a graceful stop may take",
+    )
+    consumer_group: str = Field(default="facestream", min_length=1)
+
+    event_timeout_s: Seconds = Field(
+        default=60, description="the longest that an event may wait for its image"
+    )
+    max_fetch_timeouts: int = Field(
+        default=2, ge=1, description="slow downloads of one image that are tried"
+    )
+    deadline_allowance_s: float = Field(
+        default=0.5, ge=0, description="for clocks that differ: a deadline counts as passed after"
+    )
+    fetch_places: int = Field(default=32, ge=1, description="downloads at once, per lane")
+    fetch_places_per_origin: int = Field(
+        default=8, ge=1, description="of them, from one host or bucket"
+    )
+    retry_places: int = Field(default=64, ge=1, description="events that wait to retry, per lane")
+    decoded_places: int = Field(default=4, ge=1, description="decoded images at once, per lane")
+
+    session_timeout_s: Seconds = Field(
+        default=6, description="Kafka gives a silent worker's partitions away after it"
+    )
+    commit_interval_s: Seconds = Field(default=0.2, description="between two commits of offsets")
+    heartbeat_interval_s: Seconds = Field(default=2, description="between two words of a worker")
+
+    @property
+    def allowed_reply_topics(self) -> tuple[str, ...]:
+        """Names and patterns of the topics that replies may go to."""
+        if self.reply_topics is None:
+            return (self.topics.replies, f"{self.topics.replies}.*")
+        return tuple(name.strip() for name in self.reply_topics.split(",") if name.strip())
+
+    @property
+    def decode_threads(self) -> int:
+        """Per lane: decoding runs ahead of the one compute thread."""
+        return min(2, os.cpu_count() or 1)

@@ -1,0 +1,202 @@
+"""Starts the worker processes, starts again what dies or hangs, and stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from pydantic import ValidationError
+
+from stream.heartbeat import EXIT_NO_MODELS, Beat
+from stream.settings import WorkerSettings
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
+#: a worker that lived so long did not die at once: the next pause is the first again
+_HEALTHY_S = 20.0
+_CHECK_S = 0.5
+_DEATHS_OF_A_BAD_START = 3
+#: kept free of the time that a stop may take, for the kill and what follows
+_KILL_RESERVE_S = 2.0
+
+
+class WorkersFailed(RuntimeError):
+    """No worker came up; the message says how the last one ended."""
+
+
+@dataclass(slots=True)
+class _Slot:
+    """A place for one process after another, under one id."""
+
+    worker_id: str
+    instance_id: str | None
+    process: asyncio.subprocess.Process | None = None
+    beat: Beat | None = None
+    beat_at: float = 0.0
+    exit_code: int | None = None
+    deaths: int = 0
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Supervisor:
+    """`async with Supervisor(settings, environ) as supervisor: await supervisor.ready()`.
+
+    The workers read their settings from `environ`, which must say the same as `settings`.
+    """
+
+    def __init__(self, settings: WorkerSettings, environ: Mapping[str, str] | None = None) -> None:
+        self._settings = settings
+        self._environ = dict(os.environ if environ is None else environ)
+        host = socket.gethostname()
+        group = uuid.uuid4().hex[:8]
+        # A stable group instance id keeps the others undisturbed while a worker is started again.
+        self._slots = [
+            _Slot(
+                worker_id=f"{host}-{group}-{number}",
+                instance_id=None if settings.kafka_embedded else f"{host}-{group}-{number}",
+            )
+            for number in range(settings.max_workers)
+        ]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [asyncio.create_task(self._keep(slot)) for slot in self._slots]
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stopping = True
+        await asyncio.gather(*(self._stop(slot) for slot in self._slots))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def ready(self) -> None:
+        """Wait until every worker is at work. Raises `WorkersFailed` when one cannot be had."""
+        waits = [asyncio.create_task(slot.ready.wait()) for slot in self._slots]
+        try:
+            while not all(wait.done() for wait in waits):
+                await asyncio.wait(waits, timeout=_CHECK_S)
+                for slot in self._slots:
+                    if slot.exit_code == EXIT_NO_MODELS:
+                        raise WorkersFailed("the models cannot be had; the log says why")
+                    if slot.deaths >= _DEATHS_OF_A_BAD_START:
+                        raise WorkersFailed(
+                            f"worker {slot.worker_id} does not start: exit code {slot.exit_code}"
+                        )
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def wait(self) -> None:
+        """Supervise until cancelled."""
+        await asyncio.gather(*self._tasks)
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the processes that run now, in the order of their slots."""
+        return [slot.process.pid for slot in self._slots if slot.process is not None]
+
+    async def _keep(self, slot: _Slot) -> None:
+        pause_s = _FIRST_PAUSE_S
+        while not self._stopping:
+            started_at = time.monotonic()
+            await self._start(slot)
+            await self._watch(slot)
+            if self._stopping:
+                return
+            slot.deaths += 1
+            lived_s = time.monotonic() - started_at
+            pause_s = _FIRST_PAUSE_S if lived_s > _HEALTHY_S else pause_s
+            log.error(
+                "worker %s ended after %.1f s with exit code %s; started again in %.1f s",
+                slot.worker_id,
+                lived_s,
+                slot.exit_code,
+                pause_s,
+            )
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    async def _start(self, slot: _Slot) -> None:
+        command = [sys.executable, "-m", "stream.worker", "--id", slot.worker_id]
+        if slot.instance_id is not None:
+            command += ["--instance-id", slot.instance_id]
+        slot.beat_at = time.monotonic()
+        slot.process = await asyncio.create_subprocess_exec(
+            *command,
+            env=self._environ,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C in a terminal is for the supervisor alone
+        )
+
+    async def _watch(self, slot: _Slot) -> None:
+        """Until the process ends, by itself or because it hung."""
+        process = slot.process
+        assert process is not None
+        reading = asyncio.create_task(self._read_beats(slot, process))
+        ending = asyncio.create_task(process.wait())
+        try:
+            while not ending.done():
+                await asyncio.wait({ending}, timeout=_CHECK_S)
+                hung = self._hung(slot)
+                if hung is not None and not ending.done() and not self._stopping:
+                    log.error("worker %s is killed: %s", slot.worker_id, hung)
+                    process.kill()
+                    await ending
+            slot.exit_code = ending.result()
+        finally:
+            reading.cancel()
+            slot.process = None
+            slot.ready.clear()
+
+    async def _read_beats(self, slot: _Slot, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            try:
+                slot.beat = Beat.model_validate_json(line)
+            except ValidationError:
+                log.info("worker %s wrote: %s", slot.worker_id, line.decode(errors="replace"))
+                continue
+            slot.beat_at = time.monotonic()
+            if slot.beat.state == "running" and slot.beat.partitions:
+                slot.ready.set()
+
+    def _hung(self, slot: _Slot) -> str | None:
+        longest_s = self._settings.worker_timeout
+        silent_s = time.monotonic() - slot.beat_at
+        if silent_s > longest_s:
+            return f"silent for {silent_s:.0f} s"
+        if slot.beat is not None and slot.beat.step_age_s > longest_s:
+            return f"one step of a computation takes {slot.beat.step_age_s:.0f} s"
+        return None
+
+    async def _stop(self, slot: _Slot) -> None:
+        process = slot.process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            async with asyncio.timeout(max(1.0, self._settings.worker_timeout - _KILL_RESERVE_S)):
+                await process.wait()
+        except TimeoutError:
+            log.warning("worker %s does not stop in time and is killed", slot.worker_id)
+            process.kill()
+            await process.wait()

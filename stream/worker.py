@@ -1,0 +1,209 @@
+"""One worker process: models, lanes and the Faust app, from the start to the graceful stop.
+
+Started by the supervisor as `python -m stream.worker`. Standard output is the pipe to the
+supervisor, a line a beat; when standard input ends, the supervisor is gone and the worker stops.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from schemas.results import WorkerStatus
+from stream.app import FaceApp, build_app
+from stream.compute import ComputeThread
+from stream.fetching import ImageSource
+from stream.heartbeat import EXIT_NO_MODELS, Beat, WorkerState, by_topic, publish_status, write_beat
+from stream.images import ImageReader
+from stream.io.blobs import BlobStore
+from stream.io.producer import Producer
+from stream.models.download import PackUnavailable
+from stream.models.loading import FaceModels, load_models
+from stream.pipeline import Pipeline
+from stream.processing import Processor
+from stream.publisher import Publisher
+from stream.settings import WorkerSettings
+
+log = logging.getLogger(__name__)
+
+EXIT_CRASHED = 1
+_BEAT_S = 0.5
+
+
+@dataclass(slots=True)
+class Worker:
+    """A process's state, and the parts that tell of it."""
+
+    settings: WorkerSettings
+    worker_id: str
+    instance_id: str | None
+    compute: ComputeThread
+    state: WorkerState = "starting"
+    models: FaceModels | None = None
+    app: FaceApp | None = None
+    publisher: Publisher | None = None
+    started_at: float = field(default_factory=time.time)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    failure: BaseException | None = None
+
+    def crash(self, error: BaseException) -> None:
+        """Stop because something is beyond repair here; the supervisor starts anew."""
+        if self.failure is None:
+            log.critical("the worker stops: %s", error, exc_info=error)
+            self.failure = error
+        self.stop.set()
+
+    def status(self) -> WorkerStatus:
+        """What the heartbeat says."""
+        lanes = self.app.lanes.values() if self.app else ()
+        progress_at = max((lane.progress_at for lane in lanes), default=None)
+        return WorkerStatus(
+            id=self.worker_id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            state=self.state,
+            partitions=by_topic(self.app.held if self.app else set()),
+            models=self.models.info if self.models else None,
+            in_flight=sum(lane.in_flight for lane in lanes),
+            settled=sum(lane.settled for lane in lanes),
+            replies_failed=self.publisher.replies_failed if self.publisher else 0,
+            progress_at_ms=None if progress_at is None else round(progress_at * 1000),
+            at_ms=round(time.time() * 1000),
+            started_at_ms=round(self.started_at * 1000),
+        )
+
+
+async def run(settings: WorkerSettings, worker_id: str, instance_id: str | None) -> int:
+    """Work until told to stop. Returns the exit code."""
+    with ComputeThread() as compute:
+        worker = Worker(settings, worker_id, instance_id, compute)
+        _stop_on_signals(worker)
+        async with _background(_beat(worker)):
+            try:
+                worker.models = await asyncio.to_thread(load_models, settings)
+            except PackUnavailable as error:
+                log.critical("no models: %s", error)
+                return EXIT_NO_MODELS
+            if not worker.stop.is_set():
+                await _work(worker, worker.models)
+    return EXIT_CRASHED if worker.failure else 0
+
+
+async def _work(worker: Worker, models: FaceModels) -> None:
+    settings = worker.settings
+    async with AsyncExitStack() as stack:
+        producer = await stack.enter_async_context(Producer(settings.librdkafka()))
+        blobs = await stack.enter_async_context(BlobStore(settings))
+        reader = await stack.enter_async_context(ImageReader(settings, blobs))
+        worker.publisher = Publisher(
+            producer,
+            settings.topics,
+            reply_topics=settings.allowed_reply_topics,
+            source=f"/facestream/workers/{worker.worker_id}",
+        )
+        processor = Processor(
+            settings,
+            images=ImageSource(reader, settings),
+            models=models,
+            pipeline=Pipeline(models, settings),
+            compute=worker.compute,
+            publisher=worker.publisher,
+        )
+        stack.callback(processor.close)
+        await stack.enter_async_context(_background(_say(worker, producer)))
+        await _consume(worker, processor)
+        worker.state = "stopped"
+        await publish_status(producer, settings.topics, worker.status())
+
+
+async def _consume(worker: Worker, processor: Processor) -> None:
+    app = build_app(
+        worker.settings, processor.handle, instance_id=worker.instance_id, crash=worker.crash
+    )
+    worker.app = app
+    await app.start()
+    worker.state = "running"
+    crashed = asyncio.create_task(app._crashed.wait())  # noqa: SLF001 - mode has no public wait
+    stopped = asyncio.create_task(worker.stop.wait())
+    await asyncio.wait({crashed, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if crashed.done():
+        worker.crash(app.crash_reason or RuntimeError("Faust crashed and gave no reason"))
+    for task in (crashed, stopped):
+        task.cancel()
+    worker.state = "stopping"
+    await app.stop()
+    for lane in app.lanes.values():
+        await lane.cancel()
+
+
+async def _beat(worker: Worker) -> None:
+    while True:
+        beat = Beat(
+            state=worker.state,
+            partitions=len(worker.app.held) if worker.app else 0,
+            step_age_s=worker.compute.step_age_s,
+        )
+        write_beat(sys.stdout, beat)
+        await asyncio.sleep(_BEAT_S)
+
+
+async def _say(worker: Worker, producer: Producer) -> None:
+    while True:
+        await publish_status(producer, worker.settings.topics, worker.status())
+        await asyncio.sleep(worker.settings.heartbeat_interval_s)
+
+
+@asynccontextmanager
+async def _background(coroutine: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(coroutine)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _stop_on_signals(worker: Worker) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop.set)
+
+    def watch_supervisor() -> None:
+        sys.stdin.read()
+        loop.call_soon_threadsafe(worker.stop.set)
+
+    threading.Thread(target=watch_supervisor, name="supervisor-watch", daemon=True).start()
+
+
+def main() -> None:
+    """The process's entry: reads the environment once."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--id", required=True, help="how the worker is called on face.workers")
+    parser.add_argument("--instance-id", help="stable over restarts, unique in the group")
+    arguments = parser.parse_args()
+    logging.basicConfig(
+        level=logging.INFO,
+        format=f"%(asctime)s %(levelname)s {arguments.id} %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    # One line for each partition at each rebalance is noise here: the app says what it holds.
+    for noisy in ("aiokafka", "faust", "mode"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    code = asyncio.run(run(WorkerSettings(), arguments.id, arguments.instance_id))
+    sys.stdout.flush()
+    # Threads of native libraries may still be in a step that nobody waits for.
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The compute thread runs the most urgent job first, between two steps too."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from stream.compute import ComputeThread
+
+
+@pytest.fixture
+def compute() -> Iterator[ComputeThread]:
+    with ComputeThread() as thread:
+        yield thread
+
+
+async def test_the_value_a_generator_returns_is_the_result(compute: ComputeThread) -> None:
+    def steps() -> Generator[None, None, int]:
+        yield
+        return 42
+
+    assert await compute.run(1, steps) == 42
+
+
+async def test_what_a_step_raises_reaches_the_caller_and_the_thread_lives(
+    compute: ComputeThread,
+) -> None:
+    def broken() -> Generator[None, None, int]:
+        yield
+        raise ValueError("no face like that")
+
+    def sound() -> Generator[None, None, int]:
+        yield
+        return 1
+
+    with pytest.raises(ValueError, match="no face like that"):
+        await compute.run(1, broken)
+    assert await compute.run(1, sound) == 1
+
+
+async def test_urgent_work_goes_between_two_steps_of_a_running_job(compute: ComputeThread) -> None:
+    order: list[str] = []
+    in_first_step = threading.Event()
+    urgent_waits = threading.Event()
+
+    def bulk() -> Generator[None, None, None]:
+        order.append("bulk 1")
+        in_first_step.set()
+        urgent_waits.wait(5)
+        yield
+        order.append("bulk 2")
+
+    def urgent() -> Generator[None, None, None]:
+        order.append("urgent 1")
+        yield
+        order.append("urgent 2")
+
+    running = asyncio.create_task(compute.run(1, bulk))
+    await asyncio.to_thread(in_first_step.wait, 5)
+    first = asyncio.create_task(compute.run(0, urgent))
+    await asyncio.sleep(0)
+    urgent_waits.set()
+    await asyncio.gather(running, first)
+    assert order == ["bulk 1", "urgent 1", "urgent 2", "bulk 2"]
+
+
+async def test_a_job_whose_caller_is_gone_is_left_at_its_next_step(compute: ComputeThread) -> None:
+    steps_done: list[int] = []
+    started = threading.Event()
+    go_on = threading.Event()
+
+    def long() -> Generator[None, None, None]:
+        for number in range(100):
+            steps_done.append(number)
+            started.set()
+            go_on.wait(5)
+            yield
+
+    def short() -> Generator[None, None, int]:
+        yield
+        return 1
+
+    task = asyncio.create_task(compute.run(1, long))
+    await asyncio.to_thread(started.wait, 5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    go_on.set()
+    assert await compute.run(1, short) == 1
+    assert steps_done == [0]
+
+
+async def test_the_age_of_a_step_tells_a_hang_from_idleness(compute: ComputeThread) -> None:
+    started = threading.Event()
+    go_on = threading.Event()
+
+    def hanging() -> Generator[None, None, None]:
+        started.set()
+        go_on.wait(5)
+        yield
+
+    assert compute.step_age_s == 0
+    task = asyncio.create_task(compute.run(1, hanging))
+    await asyncio.to_thread(started.wait, 5)
+    assert compute.step_age_s > 0
+    go_on.set()
+    await task
+    assert compute.step_age_s == 0
