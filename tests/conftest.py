@@ -1,0 +1,68 @@
+"""Fixtures of the whole tree. What a machine lacks skips with the reason; with CI=true it fails."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from schemas.topics import DEFAULT_PARTITIONS
+from tests.apache_kafka import ApacheKafka, KafkaUnavailable
+from tests.brokers import Broker, on_embedded, on_kafka
+
+BrokerMaker = Callable[..., Broker]
+
+
+def skip_or_fail(reason: str) -> NoReturn:
+    if os.environ.get("CI", "").lower() in {"1", "true"}:
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of weights and photographs beside the repository."""
+    folder = Path(__file__).parents[2] / "shared"
+    if not folder.is_dir():
+        skip_or_fail("../shared, with the weights and the photographs, is not there")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    """One Apache Kafka for all tests. A test that stops or freezes it starts its own."""
+    try:
+        kafka = ApacheKafka(tmp_path_factory.mktemp("kafka"))
+    except KafkaUnavailable as unavailable:
+        skip_or_fail(str(unavailable))
+    with kafka:
+        yield kafka
+
+
+@pytest.fixture
+def embedded_broker() -> Iterator[Broker]:
+    with on_embedded() as broker:
+        yield broker
+
+
+@pytest.fixture(params=["embedded", "kafka"])
+def make_broker(request: pytest.FixtureRequest) -> Iterator[BrokerMaker]:
+    """`make_broker(partitions=8)` → `Broker`, on the embedded broker and on Apache Kafka."""
+    with ExitStack() as running:
+
+        def make(partitions: int = DEFAULT_PARTITIONS) -> Broker:
+            if request.param == "embedded":
+                return running.enter_context(on_embedded(partitions))
+            kafka = request.getfixturevalue("apache_kafka")
+            return running.enter_context(on_kafka(kafka, partitions))
+
+        yield make
+
+
+@pytest.fixture
+def broker(make_broker: BrokerMaker) -> Broker:
+    return make_broker()
