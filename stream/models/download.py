@@ -9,6 +9,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -16,6 +17,8 @@ from urllib.request import urlopen
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+# insightface/utils/storage.py; a constant, since importing insightface takes seconds
+INSIGHTFACE_RELEASES = "https://github.com/deepinsight/insightface/releases/download/model-zoo/"
 CONNECT_TIMEOUT_S = 20
 _CHUNK_BYTES = 1 << 18
 
@@ -41,14 +44,12 @@ def pack(name: str, target: Path) -> None:
     Processes that ask at the same time wait for the one that downloads. Raises
     `PackUnavailable` when there is no network, or what came is not whole.
     """
-    from insightface.utils.storage import model_zoo_download_url
-
     with _alone(target):
         if target.is_dir():
             return
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target.parent) as scratch:
             archive = Path(scratch) / f"{name}.zip"
-            _fetch(model_zoo_download_url(archive.name), archive)
+            _fetch(INSIGHTFACE_RELEASES + archive.name, archive)
             unpacked = Path(scratch) / name
             unpack(archive, unpacked)
             unpacked.rename(target)
@@ -120,7 +121,7 @@ def _fetch(url: str, path: Path) -> None:
                 progress.advance(task, len(chunk))
     except URLError as error:
         raise PackUnavailable(f"{url}: {error.reason}") from error
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise PackUnavailable(f"{url}: {error}") from error
     if total is not None and path.stat().st_size != total:
         raise PackUnavailable(f"{url}: {path.stat().st_size} of {total} bytes came")

@@ -30,8 +30,10 @@ def load(folder: Path, threads: int) -> dict[str, Any]:
     from insightface.model_zoo import get_model
 
     models: dict[str, Any] = {}
+    # One session for every input size: those that InsightFace would build for each are no faster.
+    whole = {"static_shape_sessions": False, "providers": providers()}
     for path in sorted(folder.glob("*.onnx")):
-        model = get_model(str(path), providers=providers(), sess_options=session_options(threads))
+        model = get_model(str(path), sess_options=session_options(threads), **whole)
         if model is not None:
             models.setdefault(model.taskname, model)
     return models

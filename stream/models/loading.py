@@ -81,7 +81,7 @@ def load_models(settings: ModelSettings) -> FaceModels:
 
 
 def _warm_up(models: FaceModels) -> None:
-    """Run each model once: sessions of an input size and imports are made at the first image."""
+    """Run each model once: the first image must not pay for imports and first allocations."""
     side_px = 256
     blank = np.zeros((side_px, side_px, 3), np.uint8)
     box = np.array([64, 64, 192, 192], np.float32)

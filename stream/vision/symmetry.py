@@ -23,9 +23,10 @@ def symmetry(points: Points) -> float | None:
     unit = eye_distance(points)
     if unit < _LEAST_PX:
         return None
-    centred = (points - points.mean(axis=0)).astype(np.float64)
-    mirrored = centred[MIRROR_68] * (-1.0, 1.0)
-    left, _, right = np.linalg.svd(mirrored.T @ centred)
-    rotation = left @ np.diag([1.0, np.sign(np.linalg.det(left @ right))]) @ right
-    residual = np.sqrt(np.mean(np.sum(np.square(mirrored @ rotation - centred), axis=1)))
+    centred = points - points.mean(axis=0)
+    plane = centred[:, 0].astype(np.float64) + 1j * centred[:, 1]  # where a rotation is a factor
+    mirrored = -plane[MIRROR_68].conj()
+    overlap = np.sum(plane * mirrored.conj())
+    rotation = overlap / max(abs(overlap), 1e-12)
+    residual = np.sqrt(np.mean(np.square(abs(mirrored * rotation - plane))))
     return float(np.clip(1.0 - residual / unit / ASYMMETRIC_EYE_DISTANCES, 0.0, 1.0))

@@ -36,7 +36,8 @@ def turned(yaw: float = 0, pitch: float = 0, roll: float = 0) -> Points:
     nod = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
     tilt = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
     shape = mean_shape() @ (tilt @ across @ nod).T * 100 + 200
-    return shape[:, :2].astype(np.float32)
+    flat: Points = shape[:, :2].astype(np.float32)
+    return flat
 
 
 def frontal() -> Points:

@@ -1,0 +1,62 @@
+"""`facestream models` tells what is here and on what terms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from click.testing import CliRunner
+from insightface.utils import storage
+
+from cli.models import models
+from stream.models import download
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+
+
+def _listed() -> dict[str, Any]:
+    run = CliRunner().invoke(models, ["--json"], catch_exceptions=False)
+    assert run.exit_code == 0
+    return {pack["name"]: pack for pack in orjson.loads(run.stdout)}
+
+
+def test_the_synthetic_pack_has_a_file_for_every_task_and_is_free() -> None:
+    pack = _listed()["synthetic"]
+    assert pack["licence"] == "Apache-2.0"
+    assert {file["task"] for file in pack["files"]} == {
+        "detection",
+        "recognition",
+        "genderage",
+        "landmark_2d_106",
+        "landmark_3d_68",
+        "emotion",
+    }
+
+
+def test_real_packs_are_listed_with_task_hash_and_licence(shared: Path) -> None:
+    packs = _listed()
+    assert packs["deepface"]["licence"] == "MIT"
+    pack = packs["buffalo_s"]
+    assert pack["licence"] == "non-commercial research only"
+    files = {file["name"]: file for file in pack["files"]}
+    assert files["det_500m.onnx"]["task"] == "detection"
+    assert files["det_500m.onnx"]["sha256"].startswith("5e4447f5")
+    assert files["det_500m.onnx"]["official"] is True
+
+
+def test_the_table_says_what_is_in_use_and_what_is_missing(
+    shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_PACK", "buffalo_s")
+    assert "● buffalo_s" in CliRunner().invoke(models).stdout
+    monkeypatch.setenv("MODEL_PACK", "nowhere")
+    assert "nowhere is asked for and not here" in CliRunner().invoke(models).stdout
+
+
+def test_packs_are_downloaded_from_where_insightface_takes_them() -> None:
+    assert storage.model_zoo_download_url("") == download.INSIGHTFACE_RELEASES

@@ -1,0 +1,216 @@
+"""With real weights the numbers are InsightFace's and DeepFace's own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from schemas.results import Face
+from stream.models.loading import FaceModels, load_models
+from stream.models.settings import ModelSettings
+from stream.pipeline import Pipeline
+
+Image = NDArray[np.uint8]
+
+# InsightFace's alignment calls what scikit-image has deprecated; ours does not
+pytestmark = pytest.mark.filterwarnings("ignore:`estimate` is deprecated:FutureWarning")
+
+
+@pytest.fixture(scope="module")
+def models(shared: Path) -> FaceModels:
+    return load_models(ModelSettings(model_pack="buffalo_s"))
+
+
+@pytest.fixture(scope="module")
+def pipeline(models: FaceModels) -> Pipeline:
+    return Pipeline(models, ModelSettings(model_pack="buffalo_s"))
+
+
+@pytest.fixture(scope="module")
+def photos(shared: Path) -> dict[str, Image]:
+    paths = sorted((shared / "faces/photos").glob("*.jpg"))
+    return {path.name: np.asarray(cv2.imread(str(path)), np.uint8) for path in paths}
+
+
+def _iou(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
+    shared_px = np.prod(np.clip(high - low, 0, None))
+    areas = np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2])
+    return float(shared_px / (areas - shared_px))
+
+
+def _same(ours: Face, theirs: Any) -> None:
+    embedding = np.array(ours.embedding)
+    cosine = embedding @ theirs.embedding / np.linalg.norm(embedding) / theirs.embedding_norm
+    assert cosine >= 0.9999
+    assert ours.embedding_norm == pytest.approx(theirs.embedding_norm, rel=1e-3)
+    assert np.array(ours.bbox) == pytest.approx(theirs.bbox, abs=0.1)
+    assert np.array(ours.landmarks_5) == pytest.approx(theirs.kps, abs=0.1)
+    assert ours.confidence == pytest.approx(theirs.det_score, abs=1e-3)
+
+
+def test_boxes_points_and_embeddings_are_those_of_face_analysis(
+    pipeline: Pipeline, photos: dict[str, Image], shared: Path
+) -> None:
+    from insightface.app import FaceAnalysis
+
+    reference = FaceAnalysis(
+        name="buffalo_s",
+        root=str(shared / "models/insightface"),
+        allowed_modules=["detection", "recognition"],
+        providers=["CPUExecutionProvider"],
+    )
+    reference.prepare(ctx_id=0, det_size=(640, 640))
+    compared = 0
+    for image in photos.values():
+        ours, theirs = pipeline.run(image, "embed", 0, {}), reference.get(image)
+        assert len(ours) == len(theirs)
+        for face in ours:
+            box = np.array(face.bbox)
+            _same(face, max(theirs, key=lambda other: _iou(box, other.bbox)))
+            compared += 1
+    assert compared >= len(photos)
+
+
+def test_the_first_face_is_the_one_insightface_picks(
+    models: FaceModels, pipeline: Pipeline, photos: dict[str, Image]
+) -> None:
+    detector = models.detector._model  # type: ignore[attr-defined]  # InsightFace's own max_num
+    for name in ("couple.jpg", "selfie-many-people.jpg", "img1.jpg"):
+        picked, _ = detector.detect(photos[name], max_num=1)
+        first = pipeline.run(photos[name], "detect", 0, {})[0]
+        assert np.array(first.bbox) == pytest.approx(picked[0, :4])
+
+
+def test_max_faces_gives_exactly_the_first_of_all(
+    pipeline: Pipeline, photos: dict[str, Image]
+) -> None:
+    crowd = photos["selfie-many-people.jpg"]
+    assert pipeline.run(crowd, "analyze", 1, {}) == pipeline.run(crowd, "analyze", 0, {})[:1]
+
+
+def test_age_and_gender_are_those_of_insightface(
+    models: FaceModels, pipeline: Pipeline, photos: dict[str, Image]
+) -> None:
+    from insightface.app.common import Face as TheirFace
+
+    image = photos["couple.jpg"]
+    for face in pipeline.run(image, "analyze", 0, {}):
+        theirs = TheirFace(bbox=np.array(face.bbox, np.float32))
+        models.genderage._model.get(image, theirs)  # type: ignore[union-attr]  # InsightFace's
+        assert face.analysis is not None
+        assert face.analysis.age == theirs.age
+        assert face.analysis.gender == {"M": "male", "F": "female"}[theirs.sex]
+
+
+def test_the_pack_without_3d_landmarks_still_gives_every_part(
+    models: FaceModels, pipeline: Pipeline, photos: dict[str, Image]
+) -> None:
+    assert models.landmarks_3d is None
+    for face in pipeline.run(photos["couple.jpg"], "analyze", 0, {}):
+        assert face.analysis is not None
+        assert None not in face.analysis.model_dump().values()
+
+
+def _yaw(pipeline: Pipeline, image: Image) -> float:
+    analysis = pipeline.run(image, "analyze", 1, {})[0].analysis
+    assert analysis is not None
+    assert analysis.pose is not None
+    return analysis.pose.yaw
+
+
+def test_a_face_that_turns_to_its_own_left_has_a_positive_yaw_and_its_mirror_image_not(
+    pipeline: Pipeline, photos: dict[str, Image]
+) -> None:
+    image = photos["couple.jpg"]  # she looks at him, to the right of the image
+    assert _yaw(pipeline, image) > 10
+    assert _yaw(pipeline, np.ascontiguousarray(image[:, ::-1])) < -10
+
+
+def test_the_eyes_of_the_68_points_are_where_the_detector_sees_them(
+    pipeline: Pipeline, photos: dict[str, Image]
+) -> None:
+    for image in list(photos.values())[:10]:
+        face = pipeline.run(image, "analyze", 1, {})[0]
+        assert face.analysis is not None
+        points, five = np.array(face.analysis.landmarks_68), np.array(face.landmarks_5)
+        ours = [points[36:42].mean(axis=0), points[42:48].mean(axis=0), points[48], points[54]]
+        off = np.linalg.norm(np.array(ours) - five[[0, 1, 3, 4]], axis=1)
+        assert off.max() < 0.1 * np.linalg.norm(five[1] - five[0])
+
+
+def test_a_photograph_of_three_hundred_faces_goes_through_whole(
+    pipeline: Pipeline, photos: dict[str, Image]
+) -> None:
+    person = photos["img10.jpg"]
+    face = pipeline.run(person, "detect", 1, {})[0]
+    middle_x, middle_y = (face.bbox.x1 + face.bbox.x2) / 2, (face.bbox.y1 + face.bbox.y2) / 2
+    scale = 22 / (face.bbox.y2 - face.bbox.y1)  # the face's height in the tile, px
+    shift = np.array([[scale, 0, 16 - middle_x * scale], [0, scale, 16 - middle_y * scale]])
+    tile = cv2.warpAffine(person, shift, (32, 32), flags=cv2.INTER_AREA)
+    crowd = np.asarray(np.tile(tile, (18, 20, 1)), np.uint8)  # 360 faces
+    found = pipeline.run(crowd, "detect", 0, {})
+    assert len(found) >= 300
+    assert len(pipeline.run(crowd, "embed", 5, {})) == 5
+
+
+_EMOTIONS = """
+import json, sys
+import numpy as np
+from pathlib import Path
+engine, faces = sys.argv[1], np.load(sys.argv[2])
+from stream.models import emotions
+path = emotions.ensure({"deepface": "onnx"}.get(engine, engine), None)
+if engine == "deepface":
+    import os
+    os.environ["DEEPFACE_BACKEND_ENGINE"] = "onnx"
+    os.environ["DEEPFACE_HOME"] = str(path.parents[2])
+    from deepface import DeepFace
+    def probabilities(face):
+        found = DeepFace.analyze(face, ["emotion"], detector_backend="skip", silent=True)[0]
+        return [float(found["emotion"][name]) / 100 for name in emotions.EMOTIONS]
+else:
+    load = {"onnx": emotions.load_onnx, "tensorflow": emotions.load_tensorflow}[engine]
+    model = load(path, 1)
+    def probabilities(face):
+        return model.emotions(face).tolist()
+print(json.dumps([probabilities(faces[name]) for name in faces.files]))
+"""
+
+
+def _emotions_in_a_process(engine: str, faces: Path) -> NDArray[np.float64]:
+    """Apart, so that TensorFlow and DeepFace's settings stay out of the tests' own process."""
+    run = subprocess.run(
+        [sys.executable, "-c", _EMOTIONS, engine, str(faces)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+        cwd=Path(__file__).parents[2],
+    )
+    assert run.returncode == 0, run.stderr
+    return np.array(json.loads(run.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("other", ["tensorflow", "deepface"])
+def test_emotions_are_the_same_on_both_engines_and_as_deepface_gives_them(
+    pipeline: Pipeline, photos: dict[str, Image], tmp_path: Path, other: str
+) -> None:
+    """Within 1e-5 of a probability: float32, summed in another order."""
+    crops = {}
+    for name in ("img1.jpg", "couple.jpg", "img12.jpg", "selfie-many-people.jpg"):
+        box = pipeline.run(photos[name], "detect", 1, {})[0].bbox
+        left, top, right, bottom = (max(round(edge), 0) for edge in box)
+        crops[name] = photos[name][top:bottom, left:right]
+    np.savez(tmp_path / "faces.npz", **crops)  # type: ignore[arg-type]  # numpy's stub
+    ours = _emotions_in_a_process("onnx", tmp_path / "faces.npz")
+    assert ours == pytest.approx(_emotions_in_a_process(other, tmp_path / "faces.npz"), abs=1e-5)
+    assert ours.sum(axis=1) == pytest.approx(1, abs=1e-6)
