@@ -155,7 +155,7 @@ class ApacheKafka:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  # started before the tests' threads
+                preexec_fn=die_with_parent,  # noqa: PLW1509  # started before the tests' threads
             )
         self._wait_until_it_answers()
 
@@ -207,6 +207,7 @@ def _free_ports(count: int) -> list[int]:
         return [listener.getsockname()[1] for listener in listeners]
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """For `preexec_fn`: a test run that is killed leaves nothing behind (on Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
