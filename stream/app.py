@@ -13,7 +13,7 @@ from faust.types import TP
 
 from stream.agents import add_agent
 from stream.embedded_faust import EMBEDDED_APP_SETTINGS, adjust_faust_for_embedded
-from stream.event import LaneName, Partition
+from stream.event import LaneName, Partition, by_topic
 from stream.faust_kafka import Transport, pause_between_metadata_requests
 from stream.lanes import Lane, LaneLimits, Work
 from stream.settings import WorkerSettings
@@ -28,6 +28,8 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
     """A Faust app that owns the two lanes."""
 
     lanes: dict[LaneName, Lane]
+    #: the partitions that this worker reads now
+    held: set[Partition]
 
     async def before_revocation(self) -> None:
         """Finish what is busy, in both lanes at once."""
@@ -35,6 +37,7 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
 
     def after_revocation(self) -> None:
         """What was delivered and not started will be delivered anew."""
+        self.held = set()
         for lane in self.lanes.values():
             lane.forget_deliveries()
 
@@ -42,13 +45,6 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         if self._consumer is not None and self._consumer.assignment():
             await self._consumer.settle_and_commit()
         await super()._stop_consumer()
-
-    @property
-    def held(self) -> set[Partition]:
-        """The partitions that this worker reads now."""
-        if self._consumer is None:
-            return set()
-        return {Partition(tp.topic, tp.partition) for tp in self._consumer.assignment()}
 
 
 def build_app(
@@ -65,6 +61,7 @@ def build_app(
     app = FaceApp(settings.consumer_group, **_faust_settings(settings, instance_id))
     app.transport = Transport(app.conf.broker_consumer, app)
     app.lanes = {}
+    app.held = set()
     limits = LaneLimits()
     topics: dict[LaneName, str] = {
         "interactive": settings.topics.requests,
@@ -81,15 +78,15 @@ def build_app(
         )
         app.lanes[name] = lane
         add_agent(app, topic, name, lane.deliver)
-    app.on_partitions_assigned.connect(_abandon_what_others_hold)
+    app.on_partitions_assigned.connect(_on_assigned)
     return app
 
 
-async def _abandon_what_others_hold(app: FaceApp, assigned: set[Any], **_: Any) -> None:
-    held = {Partition(tp.topic, tp.partition) for tp in assigned}
-    log.info("holds %s", sorted(held))
+async def _on_assigned(app: FaceApp, assigned: set[Any], **_: Any) -> None:
+    app.held = {Partition(tp.topic, tp.partition) for tp in assigned}
+    log.info("holds %s", by_topic(app.held))
     for lane in app.lanes.values():
-        lane.abandon_others(held)
+        lane.abandon_others(app.held)
 
 
 def _faust_settings(settings: WorkerSettings, instance_id: str | None) -> dict[str, Any]:

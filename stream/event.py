@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -20,6 +21,14 @@ class Position(NamedTuple):
     topic: str
     partition: int
     offset: int
+
+
+def by_topic(partitions: set[Partition]) -> dict[str, list[int]]:
+    """{topic: its partitions, ascending}."""
+    grouped: defaultdict[str, list[int]] = defaultdict(list)
+    for topic, number in sorted(partitions):
+        grouped[topic].append(number)
+    return dict(grouped)
 
 
 @dataclass(frozen=True, slots=True)

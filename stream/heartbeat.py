@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from typing import Literal, TextIO
 
 from pydantic import BaseModel, ConfigDict
@@ -11,7 +10,6 @@ from pydantic import BaseModel, ConfigDict
 from schemas import wire
 from schemas.results import WorkerStatus
 from schemas.topics import Topics
-from stream.event import Partition
 from stream.io.producer import MessageTooLarge, Producer, SendFailed
 
 log = logging.getLogger(__name__)
@@ -42,14 +40,6 @@ def write_beat(pipe: TextIO, beat: Beat) -> None:
         pipe.flush()
     except OSError:
         log.debug("the supervisor's pipe is closed")
-
-
-def by_topic(partitions: set[Partition]) -> dict[str, list[int]]:
-    """{topic: its partitions, ascending}."""
-    grouped: defaultdict[str, list[int]] = defaultdict(list)
-    for topic, number in sorted(partitions):
-        grouped[topic].append(number)
-    return dict(grouped)
 
 
 async def publish_status(producer: Producer, topics: Topics, status: WorkerStatus) -> None:

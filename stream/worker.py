@@ -22,8 +22,9 @@ from dataclasses import dataclass, field
 from schemas.results import WorkerStatus
 from stream.app import FaceApp, build_app
 from stream.compute import ComputeThread
+from stream.event import by_topic
 from stream.fetching import ImageSource
-from stream.heartbeat import EXIT_NO_MODELS, Beat, WorkerState, by_topic, publish_status, write_beat
+from stream.heartbeat import EXIT_NO_MODELS, Beat, WorkerState, publish_status, write_beat
 from stream.images import ImageReader
 from stream.io.blobs import BlobStore
 from stream.io.producer import Producer
@@ -88,7 +89,7 @@ async def run(settings: WorkerSettings, worker_id: str, instance_id: str | None)
     with ComputeThread() as compute:
         worker = Worker(settings, worker_id, instance_id, compute)
         _stop_on_signals(worker)
-        async with _background(_beat(worker)):
+        async with _background(worker, _beat(worker)):
             try:
                 worker.models = await asyncio.to_thread(load_models, settings)
             except PackUnavailable as error:
@@ -120,7 +121,7 @@ async def _work(worker: Worker, models: FaceModels) -> None:
             publisher=worker.publisher,
         )
         stack.callback(processor.close)
-        await stack.enter_async_context(_background(_say(worker, producer)))
+        await stack.enter_async_context(_background(worker, _say(worker, producer)))
         await _consume(worker, processor)
         worker.state = "stopped"
         await publish_status(producer, settings.topics, worker.status())
@@ -164,8 +165,17 @@ async def _say(worker: Worker, producer: Producer) -> None:
 
 
 @asynccontextmanager
-async def _background(coroutine: Coroutine[object, object, None]) -> AsyncIterator[None]:
+async def _background(
+    worker: Worker, coroutine: Coroutine[object, object, None]
+) -> AsyncIterator[None]:
+    """Run it beside the block; an error in it crashes the worker, never goes unseen."""
+
+    def look(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            worker.crash(error)
+
     task = asyncio.create_task(coroutine)
+    task.add_done_callback(look)
     try:
         yield
     finally:
