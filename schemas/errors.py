@@ -1,15 +1,15 @@
 """What can go wrong with an event, as a tree. The leaf's `code` is part of the contract.
 
-    FacestreamError
-    ├── InvalidRequest            bytes that are no request: dead-lettered as they came
-    │   ├── NotJson, UnknownOperation, NoImage, AmbiguousImage, DataTooLarge
-    ├── ImageError                a request whose image cannot be used: settles as `failed`
-    │   ├── ImageForbidden, ImageNotFound, ImageTooLarge, TooManyPixels, NotAnImage,
-    │   │   DamagedImage, HashMismatch
-    │   └── ImageUnavailable      may pass: retried with backoff
-    │       └── FetchTimeout
-    └── ProcessingError           a request that was stopped on its way: settles as `failed`
-        ├── DeadlinePassed, EventTimedOut, ResultTooLarge, InferenceFailed, CrashedWorker
+FacestreamError
+├── InvalidRequest            bytes that are no request: dead-lettered as they came
+│   ├── NotJson, UnknownOperation, NoImage, AmbiguousImage, DataTooLarge
+├── ImageError                a request whose image cannot be used: settles as `failed`
+│   ├── ImageForbidden, ImageNotFound, ImageTooLarge, TooManyPixels, NotAnImage,
+│   │   DamagedImage, HashMismatch
+│   └── ImageUnavailable      may pass: retried with backoff
+│       └── FetchTimeout
+└── ProcessingError           a request that was stopped on its way: settles as `failed`
+    ├── DeadlinePassed, EventTimedOut, ResultTooLarge, InferenceFailed, CrashedWorker
 """
 
 from __future__ import annotations

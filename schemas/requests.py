@@ -26,7 +26,12 @@ class ImageRef(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="ignore",
-        json_schema_extra={"oneOf": [{"required": ["uri"]}, {"required": ["data"]}]},
+        json_schema_extra={
+            "oneOf": [  # a null beside the other is as good as none
+                {"required": [name], "properties": {name: {"type": "string"}}}
+                for name in ("uri", "data")
+            ]
+        },
     )
 
     uri: str | None = Field(
@@ -81,7 +86,7 @@ class Request(BaseModel):
     )
     operation: Operation
     image: ImageRef
-    max_faces: int = Field(default=0, ge=0, strict=True, description="0: all")
+    max_faces: int = Field(default=0, ge=0, le=2**31 - 1, strict=True, description="0: all")
     metadata: dict[str, JsonValue] = Field(default_factory=dict, description="echoed back")
 
 

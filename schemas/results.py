@@ -133,6 +133,8 @@ class ErrorInfo(_Out):
 
 
 class Result(_Out):
+    """What became of a request: exactly one for each."""
+
     id: str = Field(
         description="uuid5 of request id, operation, model versions and error code: "
         "the same request processed twice gives the same id"
