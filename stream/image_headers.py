@@ -112,7 +112,7 @@ def _png(data: bytes) -> Header:
         _big(data, 16, 4),
         _big(data, 20, 4),
         layered=colour in (4, 6) or keyed,
-        whole=data.rfind(b"IEND") > 0,
+        whole=0 < data.rfind(b"IEND") <= len(data) - 8,  # its name and its checksum
     )
 
 

@@ -183,7 +183,6 @@ class ImageReader:
                     scheme,
                     bucket,
                     timeout_s=self._settings.fetch_timeout_s,
-                    connect_timeout_s=self._settings.fetch_connect_timeout_s,
                 )
             except (BaseError, ValueError):
                 raise ImageUnavailable(

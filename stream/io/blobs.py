@@ -59,7 +59,6 @@ class BlobSettings(BaseSettings):
     #: age at which those are removed that `facestream publish` stored
     blob_publish_ttl_s: float = 7 * 24 * 3600.0
     blob_timeout_s: float = 10.0
-    blob_connect_timeout_s: float = 3.0
 
     @field_validator("blob_store_url")
     @classmethod
@@ -193,7 +192,6 @@ class BlobStore:
             where.bucket,
             prefix=where.key,
             timeout_s=self._settings.blob_timeout_s,
-            connect_timeout_s=self._settings.blob_connect_timeout_s,
         )
 
 

@@ -29,13 +29,16 @@ def read_file(path: str, folders: Sequence[str], *, shown: str, max_bytes: int) 
     if not any(real.is_relative_to(os.path.realpath(folder)) for folder in folders):
         raise ImageForbidden(f"{shown} is not allowed by IMAGE_SOURCES")
     try:
-        with os.fdopen(_open_real(real), "rb", buffering=0) as file:
-            status = os.fstat(file.fileno())
+        descriptor = _open_real(real)
+        try:
+            status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise ImageNotFound(f"{shown} is no regular file")
             if status.st_size > max_bytes:
                 raise ImageTooLarge(f"{shown} has {status.st_size} bytes; the limit is {max_bytes}")
-            return _read_up_to(file.fileno(), max_bytes, shown)
+            return _read_up_to(descriptor, max_bytes, shown)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise _explained(error, shown) from None
 

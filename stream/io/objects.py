@@ -27,30 +27,26 @@ from schemas.errors import (
 from stream.io.sources import Bucket
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig
+    from obstore.store import RetryConfig
 
 _PIECE_BYTES = 1024 * 1024
 _STATUS = re.compile(r"status code: (\d{3}[A-Za-z -]*)")
 
 
-def open_bucket(
-    scheme: Bucket, bucket: str, *, timeout_s: float, connect_timeout_s: float, prefix: str = ""
-) -> ObjectStore:
+def open_bucket(scheme: Bucket, bucket: str, *, timeout_s: float, prefix: str = "") -> ObjectStore:
     """A bucket, or what lies below a prefix of it. Connects to nothing yet.
 
+    `timeout_s` ends its own retries; the time in all is the caller's to bound. No client options
+    are passed: they would replace those of the environment, `AWS_ALLOW_HTTP` among them.
     Raises obstore's `BaseError` where its environment does not say enough.
     """
-    client: ClientConfig = {
-        "timeout": timedelta(seconds=timeout_s),
-        "connect_timeout": timedelta(seconds=connect_timeout_s),
-    }
     retry: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=timeout_s)}
     below = prefix or None
     if scheme == "s3":
-        return S3Store(bucket, prefix=below, client_options=client, retry_config=retry)
+        return S3Store(bucket, prefix=below, retry_config=retry)
     if scheme == "gs":
-        return GCSStore(bucket, prefix=below, client_options=client, retry_config=retry)
-    return AzureStore(bucket, prefix=below, client_options=client, retry_config=retry)
+        return GCSStore(bucket, prefix=below, retry_config=retry)
+    return AzureStore(bucket, prefix=below, retry_config=retry)
 
 
 async def read_object(store: ObjectStore, key: str, *, shown: str, max_bytes: int) -> bytes:

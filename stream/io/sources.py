@@ -146,7 +146,7 @@ class Sources:
 
 def read_web_uri(uri: str | URL) -> URL:
     """The parsed URL, without its fragment. Raises `ImageForbidden` for what is not plain."""
-    if isinstance(uri, str) and (_UNSAFE.search(uri) or "\\" in uri):
+    if isinstance(uri, str) and (_UNSAFE.search(uri) or "\\" in uri or uri != uri.strip()):
         raise ImageForbidden(f"{public_uri(uri)} holds characters that no URL has")
     shown = public_uri(str(uri))
     try:
@@ -195,16 +195,15 @@ def read_file_uri(uri: str) -> str:
 def _web_prefix(prefix: str) -> WebPrefix:
     if _UNSAFE.search(prefix) or "\\" in prefix or "?" in prefix or "#" in prefix:
         raise ValueError("a prefix is scheme, host, port and path")
-    wildcard = re.match(r"(?i)https?://(\*\.?)", prefix)
-    url = read_web_uri(prefix.replace("*.", "", 1).replace("*", "any", 1) if wildcard else prefix)
-    host = url.raw_host or ""
-    if wildcard:
-        alone = wildcard[1] == "*"
-        if alone and host != "any":
-            raise ValueError("a wildcard stands alone or before a dot: *.example.com")
-        host = "*" if alone else f"*.{host}"
-    if "*" in url.raw_path:
-        raise ValueError("a wildcard is for hosts only")
+    wildcard = re.match(r"(?i)(https?://)(\*\.?)(.*)", prefix)
+    if wildcard is None:
+        url = read_web_uri(prefix)
+        return WebPrefix(url.scheme, url.raw_host or "", url.port or 0, url.raw_path)
+    scheme, star, rest = wildcard.groups()
+    if "*" in rest or (star == "*" and rest and rest[0] not in ":/"):
+        raise ValueError("a wildcard is a whole host, https://*, or begins one, https://*.h.com")
+    url = read_web_uri(scheme + ("any" if star == "*" else "") + rest)
+    host = "*" if star == "*" else f"*.{url.raw_host}"
     return WebPrefix(url.scheme, host, url.port or 0, url.raw_path)
 
 

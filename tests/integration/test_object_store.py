@@ -1,0 +1,155 @@
+"""Objects and blobs through S3's own protocol, served by moto over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.request import Request, urlopen
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from schemas.errors import (
+    FetchTimeout,
+    ImageForbidden,
+    ImageNotFound,
+    ImageTooLarge,
+    ImageUnavailable,
+)
+from schemas.requests import ImageRef
+from stream.images import ImageReader, ImageSettings
+from stream.io.blobs import BlobSettings, BlobStore, BlobStoreUnavailable
+from tests.raw_server import raw_server
+
+LIMIT = 3_000_000
+DATED = b"Last-Modified: Wed, 01 Jan 2025 00:00:00 GMT\r\n"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """An S3 with the buckets `photos` and `store`."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        for bucket in ("photos", "store"):
+            _put(f"http://{host}:{port}/{bucket}")
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+@pytest.fixture(autouse=True)
+def _environment(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _point_at(endpoint, monkeypatch)
+
+
+def _point_at(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+
+
+def _put(url: str, data: bytes = b"") -> None:
+    headers = {"Content-Type": "application/octet-stream"}
+    with urlopen(Request(url, data=data, headers=headers, method="PUT")) as answer:
+        assert answer.status == 200
+
+
+def reading(**settings: object) -> ImageReader:
+    limits = {"image_sources": "s3://photos/faces/", "max_image_bytes": LIMIT, **settings}
+    blobs = BlobStore(BlobSettings(blob_store_url="s3://store/claims"))
+    return ImageReader(ImageSettings.model_validate(limits), blobs)
+
+
+async def test_an_object_is_read_by_its_key_as_it_stands(endpoint: str) -> None:
+    _put(f"{endpoint}/photos/faces/a.jpg", b"image")
+    _put(f"{endpoint}/photos/faces/a%20b%2520%231.jpg", b"odd name")
+    async with reading() as reader:
+        assert await reader.fetch(ImageRef(uri="s3://photos/faces/a.jpg")) == b"image"
+        assert await reader.fetch(ImageRef(uri="s3://photos/faces/a b%20#1.jpg")) == b"odd name"
+
+
+async def test_objects_beside_the_prefix_are_forbidden_and_absent_ones_not_found(
+    endpoint: str,
+) -> None:
+    _put(f"{endpoint}/photos/secret.jpg", b"secret")
+    async with reading() as reader:
+        for uri in ("s3://photos/secret.jpg", "s3://photos/faces/../secret.jpg", "s3://store/a"):
+            with pytest.raises(ImageForbidden):
+                await reader.fetch(ImageRef(uri=uri))
+        with pytest.raises(ImageNotFound):
+            await reader.fetch(ImageRef(uri="s3://photos/faces/none.jpg"))
+    async with reading(image_sources="s3://no-such-bucket/") as reader:
+        with pytest.raises(ImageNotFound):
+            await reader.fetch(ImageRef(uri="s3://no-such-bucket/a.jpg"))
+
+
+async def test_an_object_at_the_limit_is_read_and_one_above_it_is_not(endpoint: str) -> None:
+    _put(f"{endpoint}/photos/faces/exact", bytes(LIMIT))
+    _put(f"{endpoint}/photos/faces/above", bytes(LIMIT + 1))
+    async with reading() as reader:
+        assert len(await reader.fetch(ImageRef(uri="s3://photos/faces/exact"))) == LIMIT
+        with pytest.raises(ImageTooLarge, match=str(LIMIT + 1)):
+            await reader.fetch(ImageRef(uri="s3://photos/faces/above"))
+
+
+async def test_blobs_travel_through_the_bucket_and_are_swept_by_age(endpoint: str) -> None:
+    settings = BlobSettings(blob_store_url="s3://store/claims", blob_ttl_s=60)
+    async with BlobStore(settings) as blobs, reading() as reader:
+        short = await blobs.put(b"interactive", lane="requests", suffix=".jpg")
+        long = await blobs.put(b"bulk", lane="images")
+        assert short.startswith("s3://store/claims/requests/")
+        assert await reader.fetch(ImageRef(uri=short)) == b"interactive"
+        assert reader.origin(ImageRef(uri=short)) == "blob"
+        now = datetime.now(UTC)
+        assert await blobs.sweep(now) == 0
+        assert await blobs.sweep(now + timedelta(seconds=120)) == 1
+        with pytest.raises(ImageNotFound):
+            await reader.fetch(ImageRef(uri=short))
+        assert await reader.fetch(ImageRef(uri=long)) == b"bulk"
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", ImageForbidden),
+        (b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\r\n", ImageUnavailable),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n" + DATED + b"\r\n",
+            ImageTooLarge,
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n" + DATED + b"\r\nfew",
+            FetchTimeout,
+        ),
+        (b"", FetchTimeout),
+    ],
+)
+async def test_a_store_that_misbehaves_fails_in_time_and_by_name(
+    answer: bytes, error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(answer)
+            await writer.drain()
+
+    async with raw_server(serve) as at:
+        _point_at(at, monkeypatch)
+        async with reading(fetch_timeout_s=1.0) as reader:
+            with pytest.raises(error) as caught:
+                await reader.fetch(ImageRef(uri="s3://photos/faces/a.jpg"))
+    assert type(caught.value) is error
+
+
+async def test_a_store_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    _point_at("http://127.0.0.1:1", monkeypatch)
+    async with reading() as reader:
+        with pytest.raises(ImageUnavailable) as caught:
+            await reader.fetch(ImageRef(uri="s3://photos/faces/a.jpg"))
+    assert caught.value.retryable
+    with pytest.raises(BlobStoreUnavailable):
+        await BlobStore(BlobSettings(blob_store_url="s3://store/x")).put(b"", lane="requests")
