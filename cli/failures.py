@@ -16,6 +16,7 @@ _CLEAR = {
     "stream.embedded": ("EmbeddedBrokerFailed",),
     "stream.io.blobs": ("BlobStoreError",),
     "stream.io.producer": ("MessageTooLarge", "SendFailed"),
+    "stream.io.topic_admin": ("TopicsFailed",),
     "stream.models.download": ("PackUnavailable",),
     "stream.supervisor": ("WorkersFailed",),
 }

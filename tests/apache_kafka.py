@@ -25,7 +25,7 @@ _POM = Path(__file__).with_name("pom.xml")
 _CACHE = Path(__file__).parents[1] / ".cache"
 #: base64 of sixteen bytes, as Kafka wants its ids
 _CLUSTER_ID = "ZmFjZXN0cmVhbS10ZXN0cw"
-_HEAP = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC")
+_HEAP = ("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _FETCH_TIMEOUT_S = 600.0
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 20.0

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from schemas.topics import DEFAULT_PARTITIONS, Topics
 from stream.embedded import EmbeddedBroker
@@ -48,6 +49,12 @@ class Broker:
             kafka_embedded=self.embedded,
             topic_prefix=self.topic_prefix,
         )
+
+
+class BrokerMaker(Protocol):
+    """What the fixture `make_broker` gives."""
+
+    def __call__(self, partitions: int = ...) -> Broker: ...
 
 
 @contextmanager

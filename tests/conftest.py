@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
@@ -12,9 +12,7 @@ import pytest
 
 from schemas.topics import DEFAULT_PARTITIONS
 from tests.apache_kafka import ApacheKafka, KafkaUnavailable
-from tests.brokers import Broker, on_embedded, on_kafka
-
-BrokerMaker = Callable[..., Broker]
+from tests.brokers import Broker, BrokerMaker, on_embedded, on_kafka
 
 
 def skip_or_fail(reason: str) -> NoReturn:

@@ -46,6 +46,11 @@ class TopicState:
             return "differs"
         return "created" if self.created else "ok"
 
+    @property
+    def reason(self) -> str:
+        """The differences in one line; empty when there are none."""
+        return "; ".join(self.differences)
+
 
 def ensure_topics(
     settings: KafkaSettings,
