@@ -1,7 +1,8 @@
 """`IMAGE_SOURCES`: the one allow-list, and the one place where an image's address is read.
 
 A prefix is `scheme://place/path`; the path matches by whole segments, so that `/photos` allows
-`/photos/a.jpg` and not `/photos2/a.jpg`. What connects later uses the address as it was read here,
+`/photos/a.jpg` and not `/photos2/a.jpg`; a prefix without a port means its scheme's own, under a
+wildcard too. What connects later uses the address as it was read here,
 never the text again: two readers of one URL that disagree are how such lists are passed by.
 """
 

@@ -114,6 +114,30 @@ async def test_blobs_travel_through_the_bucket_and_are_swept_by_age(endpoint: st
 
 
 @pytest.mark.parametrize(
+    ("head", "length"), [(b"Content-Length: 100\r\n", 100), (b"Transfer-Encoding: chunked\r\n", 0)]
+)
+async def test_a_store_that_sends_more_than_it_says_is_not_listened_to(
+    head: bytes, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n" + head + DATED + b"\r\n")
+        while True:
+            writer.write(b"10000\r\n" + bytes(65536) + b"\r\n")
+            await writer.drain()
+
+    async with raw_server(serve) as at:
+        _point_at(at, monkeypatch)
+        async with reading(fetch_timeout_s=1.0) as reader:
+            if length:
+                data = await reader.fetch(ImageRef(uri="s3://photos/faces/a.jpg"))
+                assert len(data) == length
+            else:
+                with pytest.raises(ImageUnavailable):
+                    await reader.fetch(ImageRef(uri="s3://photos/faces/a.jpg"))
+
+
+@pytest.mark.parametrize(
     ("answer", "error"),
     [
         (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", ImageForbidden),
