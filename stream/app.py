@@ -12,7 +12,7 @@ import faust
 from faust.types import TP
 
 from stream.agents import add_agent
-from stream.embedded_faust import EMBEDDED_APP_SETTINGS, adjust_faust_for_embedded
+from stream.embedded_faust import adjust_faust_for_embedded
 from stream.event import LaneName, Partition, by_topic
 from stream.faust_kafka import Transport, pause_between_metadata_requests
 from stream.lanes import Lane, LaneLimits, Work
@@ -90,7 +90,6 @@ async def _on_assigned(app: FaceApp, assigned: set[Any], **_: Any) -> None:
 
 
 def _faust_settings(settings: WorkerSettings, instance_id: str | None) -> dict[str, Any]:
-    embedded = EMBEDDED_APP_SETTINGS if settings.kafka_embedded else {}
     return {
         "broker": settings.faust_brokers(),
         "broker_credentials": settings.faust_credentials(),
@@ -108,5 +107,4 @@ def _faust_settings(settings: WorkerSettings, instance_id: str | None) -> dict[s
         "web_enabled": False,
         # Faust makes a folder for tables that we have not, in the working directory by default
         "datadir": tempfile.gettempdir(),
-        **embedded,
     }

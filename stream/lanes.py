@@ -74,9 +74,12 @@ class Lane:
     _ledgers: defaultdict[Partition, Ledger] = field(default_factory=lambda: defaultdict(Ledger))
     _works: dict[Position, Work] = field(default_factory=dict)
     _full: set[Partition] = field(default_factory=set)
+    _draining: bool = False
 
     def deliver(self, event: Event) -> None:
         """Take an event in; one whose first delivery is still in work joins that work."""
+        if self._draining:
+            return  # unacked, it is delivered again
         entry = Entry(event.offset, event.ack)
         self._ledgers[event.source].deliver(entry)
         work = self._works.get(event.position)
@@ -147,9 +150,8 @@ class Lane:
 
     def forget_deliveries(self) -> None:
         """At a revocation: what waits will be delivered anew, what is in work goes on."""
-        self._waiting.clear()
-        self._waiting_by_partition.clear()
-        self._waiting_bytes = 0
+        self._draining = False
+        self._clear_waiting()
         self._ledgers.clear()
         self._full.clear()
 
@@ -160,16 +162,26 @@ class Lane:
                 work.task.cancel()
 
     async def drain(self, timeout_s: float) -> None:
-        """Start nothing more; wait until what is busy is settled, or the time is over."""
-        self._waiting.clear()
-        self._waiting_by_partition.clear()
-        self._waiting_bytes = 0
+        """Take nothing more in; wait until what is busy is settled, or the time is over.
+
+        It lasts until `forget_deliveries`. What waits for its image is left: it would keep the lane busy, and is delivered again.
+        """
+        self._draining = True
+        self._clear_waiting()
+        for work in self._works.values():
+            if work.parked and work.task is not None:
+                work.task.cancel()
         deadline = time.monotonic() + timeout_s
-        while busy := [w.task for w in self._works.values() if w.task and not w.parked]:
+        while busy := [work.task for work in self._works.values() if work.task is not None]:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 return
             await asyncio.wait(busy, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+
+    def _clear_waiting(self) -> None:
+        self._waiting.clear()
+        self._waiting_by_partition.clear()
+        self._waiting_bytes = 0
 
     async def cancel(self) -> None:
         """Stop what is in work; it stays unacked and will be delivered again."""

@@ -150,7 +150,7 @@ async def test_work_for_partitions_that_another_worker_holds_is_stopped() -> Non
     await bench.lane.cancel()
 
 
-async def test_draining_waits_for_what_is_busy_and_not_for_what_is_parked() -> None:
+async def test_draining_waits_for_what_is_busy_and_leaves_what_is_parked() -> None:
     bench = Bench(parked={0})
     bench.deliver(0, 1)
     for _ in range(3):
@@ -158,11 +158,17 @@ async def test_draining_waits_for_what_is_busy_and_not_for_what_is_parked() -> N
     drained = asyncio.create_task(bench.lane.drain(5.0))
     await asyncio.sleep(0)
     assert not drained.done()
+    bench.deliver(2)
     await bench.end(1)
     await asyncio.wait_for(drained, 1)
-    assert bench.lane.in_flight == 1
-    await bench.lane.cancel()
+    assert bench.ends[0].cancelled()
     assert bench.lane.in_flight == 0
+    assert bench.started == [0, 1]
+    bench.lane.forget_deliveries()
+    bench.deliver(2)
+    await asyncio.sleep(0)
+    assert bench.started == [0, 1, 2]
+    await bench.lane.cancel()
 
 
 async def test_an_error_that_leaves_an_event_unsettled_crashes_the_worker() -> None:
