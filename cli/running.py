@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import platformdirs
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +33,49 @@ class RunningBroker:
 
 
 def default_path() -> Path:
-    """Where `up` announces itself; the folder is the user's own."""
-    return Path(platformdirs.user_runtime_dir("facestream")) / "up.json"
+    """Where `up` announces itself: in a folder of this user, on this machine."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is no XDG_RUNTIME_DIR: /tmp then, which serves
+        return Path(platformdirs.user_runtime_dir("facestream")) / "up.json"
 
 
 @contextmanager
 def announce(broker: RunningBroker, path: Path | None = None) -> Iterator[None]:
-    """Let others find the broker while the block lasts. The newest announcement counts."""
+    """Let others find the broker while the block lasts. The newest announcement counts.
+
+    Where the file cannot be written, that is logged and the block runs all the same.
+    """
     path = path or default_path()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     told = replace(broker, blob_store_url=_from_anywhere(broker.blob_store_url))
-    draft = path.with_suffix(f".{os.getpid()}")
-    with draft.open("w") as file:
-        draft.chmod(0o600)
-        json.dump(asdict(told), file)
-        file.flush()
-        fcntl.flock(file, fcntl.LOCK_EX)
-        draft.replace(path)
+    try:
+        file = _write(told, path)
+    except OSError as error:
+        log.warning("publish and consume must be told KAFKA_BOOTSTRAP_SERVERS: %s", error)
+        yield
+        return
+    with file:
         try:
             yield
         finally:
             if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
                 path.unlink()
+
+
+def _write(broker: RunningBroker, path: Path) -> TextIO:
+    """The announcement in its place, locked until the returned file is closed."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}")
+    file = draft.open("w")
+    try:
+        draft.chmod(0o600)
+        json.dump(asdict(broker), file)
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        draft.replace(path)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def find(path: Path | None = None) -> RunningBroker | None:

@@ -8,7 +8,9 @@ import signal
 import time
 from pathlib import Path
 
-from cli.running import RunningBroker, announce, find, settings_of
+import pytest
+
+from cli.running import RunningBroker, announce, default_path, find, settings_of
 
 BROKER = RunningBroker(
     bootstrap_servers="127.0.0.1:19092",
@@ -95,3 +97,16 @@ def test_the_same_broker_named_in_the_environment_is_known_as_embedded() -> None
 def test_another_broker_in_the_environment_leaves_the_running_one_alone() -> None:
     assert settings_of(BROKER, {"KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"}) == {}
     assert settings_of(None, {}) == {}
+
+
+def test_a_folder_that_cannot_be_written_stops_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    with announce(BROKER, tmp_path / "file" / "up.json"):
+        assert "KAFKA_BOOTSTRAP_SERVERS" in caplog.text
+
+
+def test_the_default_place_is_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    assert default_path().parent.name == "facestream"
