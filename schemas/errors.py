@@ -123,7 +123,7 @@ class DeadlinePassed(ProcessingError):
 
 
 class EventTimedOut(ProcessingError):
-    """The event took longer than `EVENT_TIMEOUT_S` in all."""
+    """Its image's host has served nothing for `EVENT_TIMEOUT_S`."""
 
     code = "event_timed_out"
 

@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import DeadlinePassed, EventTimedOut, FacestreamError, FetchTimeout
+from schemas.errors import DeadlinePassed, FacestreamError, FetchTimeout
 from schemas.requests import ImageRef, Request
 from schemas.results import ImageInfo
 from schemas.wire import RequestHeaders
@@ -32,7 +32,9 @@ class LanePlaces:
     """The places of one lane: to fetch, to wait for another try, for decoded images."""
 
     def __init__(self, name: str, settings: WorkerSettings) -> None:
-        self.fetch = FetchPlaces(settings.fetch_places, settings.fetch_places_per_origin)
+        self.fetch = FetchPlaces(
+            settings.fetch_places, settings.fetch_places_per_origin, settings.event_timeout_s
+        )
         self.retry = asyncio.Semaphore(settings.retry_places)
         self.decoded = asyncio.Semaphore(settings.decoded_places)
         self.decoders = ThreadPoolExecutor(settings.decode_threads, f"decode-{name}")
@@ -68,6 +70,10 @@ class Job:
         """Raises `DeadlinePassed` once nobody waits any more."""
         if self.deadline_s is not None and time.time() > self.deadline_s:
             raise DeadlinePassed("the deadline passed before the image was computed")
+
+    def seconds_left(self) -> float | None:
+        """Until the deadline; `None` where there is none."""
+        return None if self.deadline_s is None else max(0.0, self.deadline_s - time.time())
 
 
 class ImageSource:
@@ -119,37 +125,44 @@ class ImageSource:
 
         So what was fetched and not yet decoded is bounded by the places to fetch.
         """
-        origin = self._reader.origin(job.request.image)
-        timeouts = 0
-        error: FacestreamError | None = None
         try:
-            async with asyncio.timeout(self._time_left_s(job)) as limit:
-                for attempt in itertools.count():
-                    async with places.fetch.take(origin):
-                        try:
-                            data = await self._fetch(job)
-                        except FacestreamError as failure:
-                            error = failure
-                        else:
-                            limit.reschedule(None)
-                            await places.decoded.acquire()
-                            return data
-                    timeouts += isinstance(error, FetchTimeout)
-                    if not error.retryable or timeouts >= self._settings.max_fetch_timeouts:
-                        raise error
-                    async with places.retry:
-                        await asyncio.sleep(min(_FIRST_PAUSE_S * 2**attempt, _LONGEST_PAUSE_S))
+            async with asyncio.timeout(job.seconds_left()) as limit:
+                return await self._fetch_with_retries(job, places, limit)
         except TimeoutError:
             job.check_deadline()
-            waited = f"no image after {self._settings.event_timeout_s:g} s"
-            raise EventTimedOut(f"{waited}: {error or 'no place to fetch was free'}") from None
+            raise DeadlinePassed("the deadline passed while the image was fetched") from None
+
+    async def _fetch_with_retries(
+        self, job: Job, places: LanePlaces, limit: asyncio.Timeout
+    ) -> bytes:
+        origin_name = self._reader.origin(job.request.image)
+        timeouts = 0
+        first_try_at: float | None = None
+        for attempt in itertools.count():
+            async with places.fetch.take(origin_name) as origin:
+                first_try_at = first_try_at or time.monotonic()
+                try:
+                    with origin.download():
+                        data = await self._fetch(job)
+                except FacestreamError as error:
+                    timeouts += isinstance(error, FetchTimeout)
+                    tried_s = time.monotonic() - first_try_at
+                    if not self._worth_another_try(error, timeouts, tried_s):
+                        raise
+                else:
+                    limit.reschedule(None)
+                    await places.decoded.acquire()
+                    return data
+            async with places.retry:
+                await asyncio.sleep(min(_FIRST_PAUSE_S * 2**attempt, _LONGEST_PAUSE_S))
         raise AssertionError("unreachable: the loop ends by return or raise")
 
-    def _time_left_s(self, job: Job) -> float:
-        longest_s = self._settings.event_timeout_s
-        if job.deadline_s is None:
-            return longest_s
-        return max(0.0, min(longest_s, job.deadline_s - time.time()))
+    def _worth_another_try(self, error: FacestreamError, timeouts: int, tried_s: float) -> bool:
+        return (
+            error.retryable
+            and timeouts < self._settings.max_fetch_timeouts
+            and tried_s < self._settings.event_timeout_s
+        )
 
     async def _fetch(self, job: Job) -> bytes:
         started_at = time.perf_counter()

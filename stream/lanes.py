@@ -164,7 +164,8 @@ class Lane:
     async def drain(self, timeout_s: float) -> None:
         """Take nothing more in; wait until what is busy is settled, or the time is over.
 
-        It lasts until `forget_deliveries`. What waits for its image is left: it would keep the lane busy, and is delivered again.
+        It lasts until `forget_deliveries`. What waits for its image is left: it would keep the
+        lane busy, and is delivered again.
         """
         self._draining = True
         self._clear_waiting()

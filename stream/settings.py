@@ -29,7 +29,9 @@ class WorkerSettings(KafkaSettings, ImageSettings, BlobSettings, ModelSettings):
     consumer_group: str = Field(default="facestream", min_length=1)
 
     event_timeout_s: Seconds = Field(
-        default=60, description="the longest that an event may wait for its image"
+        default=60,
+        description="the longest that an image is tried for; who waits for a place of a host that "
+        "serves nothing so long is failed",
     )
     max_fetch_timeouts: int = Field(
         default=2, ge=1, description="slow downloads of one image that are tried"

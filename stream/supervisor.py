@@ -69,7 +69,7 @@ class Supervisor:
             for number in range(settings.max_workers)
         ]
         self._tasks: list[asyncio.Task[None]] = []
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._tasks = [asyncio.create_task(self._keep(slot)) for slot in self._slots]
@@ -81,7 +81,7 @@ class Supervisor:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stopping = True
+        self._stopping.set()
         await asyncio.gather(*(self._stop(slot) for slot in self._slots))
         for task in self._tasks:
             task.cancel()
@@ -115,11 +115,11 @@ class Supervisor:
 
     async def _keep(self, slot: _Slot) -> None:
         pause_s = _FIRST_PAUSE_S
-        while not self._stopping:
+        while not self._stopping.is_set():
             started_at = time.monotonic()
             await self._start(slot)
             await self._watch(slot)
-            if self._stopping:
+            if self._stopping.is_set():
                 return
             slot.deaths += 1
             lived_s = time.monotonic() - started_at
@@ -157,7 +157,7 @@ class Supervisor:
             while not ending.done():
                 await asyncio.wait({ending}, timeout=_CHECK_S)
                 hung = self._hung(slot)
-                if hung is not None and not ending.done() and not self._stopping:
+                if hung is not None and not ending.done() and not self._stopping.is_set():
                     log.error("worker %s is killed: %s", slot.worker_id, hung)
                     process.kill()
                     await ending

@@ -84,14 +84,14 @@ class Outputs:
             message = self._consumer.poll(0.05)
             if message is None or message.error() is not None:
                 continue
-            headers = {name: value or b"" for name, value in message.headers() or []}
+            headers: Any = message.headers() or []
             self.records.append(
                 Record(
                     topic=message.topic() or "",
                     partition=message.partition() or 0,
                     key=message.key(),
                     value=message.value() or b"",
-                    headers={name: _bytes(value) for name, value in headers.items()},
+                    headers={name: _bytes(value or b"") for name, value in headers},
                     arrived_at=time.monotonic(),
                 )
             )

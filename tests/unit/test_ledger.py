@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from stream.ledger import Entry, Ledger
 
 
 def test_nothing_is_acked_before_what_is_older() -> None:
     acked: list[int] = []
     ledger = Ledger()
-    entries = [Entry(offset, lambda offset=offset: acked.append(offset)) for offset in range(4)]
+    entries = [Entry(offset, partial(acked.append, offset)) for offset in range(4)]
     for entry in entries:
         ledger.deliver(entry)
 
@@ -34,7 +36,7 @@ def test_an_entry_of_a_forgotten_delivery_acks_nothing() -> None:
 def test_offsets_may_have_gaps() -> None:
     acked: list[int] = []
     ledger = Ledger()
-    entries = [Entry(offset, lambda offset=offset: acked.append(offset)) for offset in (3, 9, 40)]
+    entries = [Entry(offset, partial(acked.append, offset)) for offset in (3, 9, 40)]
     for entry in entries:
         ledger.deliver(entry)
     for entry in reversed(entries):
