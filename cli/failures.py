@@ -13,6 +13,7 @@ ASKED_WRONGLY = 2
 #: whose message says all there is to say; by name, so that nothing heavy is imported to compare
 _CLEAR = {
     "cli.following": ("BrokerAway", "TopicMissing"),
+    "cli.parquet": ("ParquetMissing",),
     "schemas.errors": ("FacestreamError",),
     "stream.embedded": ("EmbeddedBrokerFailed",),
     "stream.io.blobs": ("BlobStoreError",),
