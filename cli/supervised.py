@@ -24,9 +24,12 @@ async def run_workers(
 ) -> None:
     """Start the workers, call `on_ready` when all are at work, stop them in order at the end.
 
-    Raises `WorkersFailed` when they cannot start.
+    Raises `PackUnavailable` before anything is started, `WorkersFailed` when they cannot start.
     """
+    from stream.models import packs
     from stream.supervisor import Supervisor
+
+    packs.ensure(settings)  # once, with its progress bar, and not in every worker
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -69,6 +69,11 @@ class Topics:
         """Compacted heartbeats, keyed by worker id."""
         return f"{self.prefix}workers"
 
+    @property
+    def crashes(self) -> str:
+        """Internal: which events were in native code when a worker died."""
+        return f"{self.prefix}crashes"
+
     def result(self, operation: Operation) -> str:
         """The topic on which an operation's results are published."""
         return {
@@ -82,6 +87,7 @@ class Topics:
         large = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
         short = MappingProxyType({**large, "retention.ms": str(_DAY_MS // 24)})
         week = MappingProxyType({**large, "retention.ms": str(7 * _DAY_MS)})
+        day = MappingProxyType({**large, "retention.ms": str(_DAY_MS)})
         compacted = MappingProxyType(
             {**large, "cleanup.policy": "compact,delete", "retention.ms": str(_DAY_MS)}
         )
@@ -94,4 +100,5 @@ class Topics:
             TopicSpec(self.rejected, partitions, week),
             TopicSpec(self.replies, partitions, short),
             TopicSpec(self.workers, 1, compacted),
+            TopicSpec(self.crashes, 1, day),
         )

@@ -24,6 +24,7 @@ JSON = b"application/json"
 REQUEST_TYPE = "facestream.request.v1"
 REJECTED_TYPE = "facestream.rejected.v1"
 WORKER_TYPE = "facestream.worker.v1"
+CRASH_TYPE = "facestream.crash.v1"
 RESULT_TYPES: dict[Operation | None, str] = {
     "detect": "facestream.detection.v1",
     "embed": "facestream.embedding.v1",

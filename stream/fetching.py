@@ -18,6 +18,7 @@ from schemas.errors import DeadlinePassed, FacestreamError, FetchTimeout
 from schemas.requests import ImageRef, Request
 from schemas.results import ImageInfo
 from schemas.wire import RequestHeaders
+from stream.crash_notes import CrashNotes
 from stream.event import Event
 from stream.images import ImageReader, check_sha256, decode, public_uri
 from stream.lanes import Work
@@ -50,18 +51,26 @@ class Job:
     deadline_s: float | None
     """Epoch seconds, the allowance included."""
     image: ImageInfo
+    suspect: bool = False
+    """A worker died while it was in native code: it is run alone."""
     timings_ms: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, event: Event, request: Request, headers: RequestHeaders, allowance_s: float
+        cls,
+        event: Event,
+        request: Request,
+        headers: RequestHeaders,
+        allowance_s: float,
+        *,
+        suspect: bool = False,
     ) -> Self:
         """A job at its start: nothing is known of its image but its address."""
         deadline_ms = headers.deadline_ms
         deadline_s = None if deadline_ms is None else deadline_ms / 1000 + allowance_s
         uri = None if request.image.uri is None else public_uri(request.image.uri)
         image = ImageInfo(uri=uri, sha256=None, width=None, height=None)
-        job = cls(event, request, headers, deadline_s, image)
+        job = cls(event, request, headers, deadline_s, image, suspect)
         if event.timestamp_ms is not None:
             job.timings_ms["queue"] = max(0.0, time.time() * 1000 - event.timestamp_ms)
         return job
@@ -79,8 +88,9 @@ class Job:
 class ImageSource:
     """Fetches and decodes within one worker's bounds."""
 
-    def __init__(self, reader: ImageReader, settings: WorkerSettings) -> None:
+    def __init__(self, reader: ImageReader, settings: WorkerSettings, notes: CrashNotes) -> None:
         self._reader = reader
+        self._notes = notes
         self._settings = settings
 
     @asynccontextmanager
@@ -112,7 +122,8 @@ class ImageSource:
 
         def hash_and_decode() -> NDArray[np.uint8]:
             job.image = job.image.model_copy(update={"sha256": check_sha256(data, ref)})
-            return decode(data, self._settings.max_image_pixels)
+            with self._notes.noted(job.event.position, alone=job.suspect):
+                return decode(data, self._settings.max_image_pixels)
 
         pixels = await asyncio.get_running_loop().run_in_executor(decoders, hash_and_decode)
         job.timings_ms["decode"] = (time.perf_counter() - started_at) * 1000

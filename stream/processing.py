@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.errors import FacestreamError, InferenceFailed, InvalidRequest
+from schemas.errors import CrashedWorker, FacestreamError, InferenceFailed, InvalidRequest
 from schemas.requests import parse_request
 from schemas.results import Face
 from schemas.wire import RequestHeaders, parse_headers
 from stream.compute import ComputeThread
-from stream.event import LaneName
+from stream.crash_notes import CrashNotes
+from stream.event import LaneName, Position
 from stream.fetching import ImageSource, Job, LanePlaces
 from stream.lanes import Work
 from stream.models.loading import FaceModels
@@ -40,6 +41,8 @@ class Processor:
         pipeline: Pipeline,
         compute: ComputeThread,
         publisher: Publisher,
+        notes: CrashNotes,
+        deaths: Callable[[Position], int],
     ) -> None:
         self._settings = settings
         self._images = images
@@ -47,6 +50,8 @@ class Processor:
         self._pipeline = pipeline
         self._compute = compute
         self._publisher = publisher
+        self._notes = notes
+        self._deaths = deaths
         self._places = {name: LanePlaces(name, settings) for name in PRIORITIES}
 
     async def handle(self, work: Work) -> None:
@@ -62,8 +67,12 @@ class Processor:
             request = parse_request(event.value)
         except InvalidRequest as error:
             return invalid(event, headers, error)
-        job = Job.of(event, request, headers, self._settings.deadline_allowance_s)
+        deaths = self._deaths(event.position)
+        job = Job.of(
+            event, request, headers, self._settings.deadline_allowance_s, suspect=deaths > 0
+        )
         try:
+            self._check_deaths(deaths)
             faces = await self._faces(work, job)
         except FacestreamError as error:
             return self._failure(job, error)
@@ -81,6 +90,10 @@ class Processor:
             timings_ms=job.timings_ms,
         )
 
+    def _check_deaths(self, deaths: int) -> None:
+        if deaths >= self._settings.max_attempts:
+            raise CrashedWorker(f"{deaths} workers died while they computed it")
+
     async def _faces(self, work: Work, job: Job) -> list[Face]:
         job.check_deadline()
         lane = job.event.lane
@@ -90,11 +103,15 @@ class Processor:
     def _steps(self, job: Job, pixels: NDArray[np.uint8]) -> Generator[None, None, list[Face]]:
         job.check_deadline()
         request = job.request
-        return (
-            yield from self._pipeline.steps(
-                pixels, request.operation, request.max_faces, job.timings_ms
-            )
-        )
+        steps = self._pipeline.steps(pixels, request.operation, request.max_faces, job.timings_ms)
+        while True:
+            with self._notes.noted(job.event.position, alone=job.suspect):
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    faces: list[Face] = end.value
+                    return faces
+            yield
 
     def _failure(self, job: Job, error: FacestreamError) -> Outcome:
         return failed(

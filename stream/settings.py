@@ -28,6 +28,9 @@ class WorkerSettings(KafkaSettings, ImageSettings, BlobSettings, ModelSettings):
     )
     consumer_group: str = Field(default="facestream", min_length=1)
 
+    max_attempts: int = Field(
+        default=3, ge=1, description="deaths of a worker over one event, then it is dead-lettered"
+    )
     event_timeout_s: Seconds = Field(
         default=60,
         description="the longest that an image is tried for; who waits for a place of a host that "

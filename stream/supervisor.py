@@ -7,16 +7,24 @@ import logging
 import os
 import socket
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from pydantic import ValidationError
 
+from stream.crash_notes import read_notes
+from stream.crashes import report_crash
 from stream.heartbeat import EXIT_NO_MODELS, Beat
+from stream.io.blobs import BlobStore, BlobStoreError
+from stream.io.producer import Producer
 from stream.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -29,6 +37,10 @@ _CHECK_S = 0.5
 _DEATHS_OF_A_BAD_START = 3
 #: kept free of the time that a stop may take, for the kill and what follows
 _KILL_RESERVE_S = 2.0
+
+#: OpenBLAS would start a thread a core in each process; OpenCV warns of each damaged image
+_NATIVE_LIBRARIES = {"OPENBLAS_NUM_THREADS": "1", "OPENCV_LOG_LEVEL": "ERROR"}
+_SWEEP_S = 600.0
 
 
 class WorkersFailed(RuntimeError):
@@ -57,7 +69,7 @@ class Supervisor:
 
     def __init__(self, settings: WorkerSettings, environ: Mapping[str, str] | None = None) -> None:
         self._settings = settings
-        self._environ = dict(os.environ if environ is None else environ)
+        self._environ = {**_NATIVE_LIBRARIES, **(os.environ if environ is None else environ)}
         host = socket.gethostname()
         group = uuid.uuid4().hex[:8]
         # A stable group instance id keeps the others undisturbed while a worker is started again.
@@ -70,9 +82,16 @@ class Supervisor:
         ]
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
+        self._stack = AsyncExitStack()
+        self._producer = Producer(settings.librdkafka())
+        self._notes_folder = Path()
 
     async def __aenter__(self) -> Self:
+        folder = tempfile.TemporaryDirectory(prefix="facestream-")
+        self._notes_folder = Path(self._stack.enter_context(folder))
+        await self._stack.enter_async_context(self._producer)
         self._tasks = [asyncio.create_task(self._keep(slot)) for slot in self._slots]
+        self._tasks.append(asyncio.create_task(self._sweep_blobs()))
         return self
 
     async def __aexit__(
@@ -86,6 +105,7 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._stack.aclose()
 
     async def ready(self) -> None:
         """Wait until every worker is at work. Raises `WorkersFailed` when one cannot be had."""
@@ -113,6 +133,18 @@ class Supervisor:
         """Of the processes that run now, in the order of their slots."""
         return [slot.process.pid for slot in self._slots if slot.process is not None]
 
+    async def _sweep_blobs(self) -> None:
+        """Remove blobs by age: here and not on reply, for a request may be delivered twice."""
+        async with BlobStore(self._settings) as blobs:
+            while not self._stopping.is_set():
+                try:
+                    removed = await blobs.sweep(datetime.now(UTC))
+                except BlobStoreError as error:
+                    log.warning("blobs were not swept: %s", error)
+                else:
+                    log.debug("%d blobs removed by age", removed)
+                await asyncio.sleep(_SWEEP_S)
+
     async def _keep(self, slot: _Slot) -> None:
         pause_s = _FIRST_PAUSE_S
         while not self._stopping.is_set():
@@ -122,6 +154,7 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             slot.deaths += 1
+            await self._report(slot)
             lived_s = time.monotonic() - started_at
             pause_s = _FIRST_PAUSE_S if lived_s > _HEALTHY_S else pause_s
             log.error(
@@ -134,8 +167,26 @@ class Supervisor:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
+    async def _report(self, slot: _Slot) -> None:
+        """Tell all workers what was in native code, before one of them takes it up again."""
+        suspects = read_notes(self._notes_of(slot))
+        if not suspects or slot.exit_code is None or slot.exit_code >= 0:
+            return  # it ended by itself: no event killed it
+        log.error("worker %s died over one of %s", slot.worker_id, suspects)
+        await report_crash(
+            self._producer,
+            self._settings.topics,
+            suspects,
+            worker_id=slot.worker_id,
+            exit_code=slot.exit_code,
+        )
+
+    def _notes_of(self, slot: _Slot) -> Path:
+        return self._notes_folder / f"{slot.worker_id}.notes"
+
     async def _start(self, slot: _Slot) -> None:
         command = [sys.executable, "-m", "stream.worker", "--id", slot.worker_id]
+        command += ["--notes", str(self._notes_of(slot))]
         if slot.instance_id is not None:
             command += ["--instance-id", slot.instance_id]
         slot.beat_at = time.monotonic()

@@ -18,10 +18,15 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
 
 from schemas.results import WorkerStatus
 from stream.app import FaceApp, build_app
 from stream.compute import ComputeThread
+from stream.crash_notes import CrashNotes
+from stream.crashes import CrashLog
 from stream.event import by_topic
 from stream.fetching import ImageSource
 from stream.heartbeat import EXIT_NO_MODELS, Beat, WorkerState, publish_status, write_beat
@@ -84,9 +89,11 @@ class Worker:
         )
 
 
-async def run(settings: WorkerSettings, worker_id: str, instance_id: str | None) -> int:
+async def run(
+    settings: WorkerSettings, worker_id: str, instance_id: str | None, notes_path: Path
+) -> int:
     """Work until told to stop. Returns the exit code."""
-    with ComputeThread() as compute:
+    with ComputeThread() as compute, CrashNotes(notes_path) as notes:
         worker = Worker(settings, worker_id, instance_id, compute)
         _stop_on_signals(worker)
         async with _background(worker, _beat(worker)):
@@ -96,14 +103,15 @@ async def run(settings: WorkerSettings, worker_id: str, instance_id: str | None)
                 log.critical("no models: %s", error)
                 return EXIT_NO_MODELS
             if not worker.stop.is_set():
-                await _work(worker, worker.models)
+                await _work(worker, worker.models, notes)
     return EXIT_CRASHED if worker.failure else 0
 
 
-async def _work(worker: Worker, models: FaceModels) -> None:
+async def _work(worker: Worker, models: FaceModels, notes: CrashNotes) -> None:
     settings = worker.settings
     async with AsyncExitStack() as stack:
         producer = await stack.enter_async_context(Producer(settings.librdkafka()))
+        crash_log = await stack.enter_async_context(CrashLog(settings))
         blobs = await stack.enter_async_context(BlobStore(settings))
         reader = await stack.enter_async_context(ImageReader(settings, blobs))
         worker.publisher = Publisher(
@@ -114,11 +122,13 @@ async def _work(worker: Worker, models: FaceModels) -> None:
         )
         processor = Processor(
             settings,
-            images=ImageSource(reader, settings),
+            images=ImageSource(reader, settings, notes),
             models=models,
             pipeline=Pipeline(models, settings),
             compute=worker.compute,
             publisher=worker.publisher,
+            notes=notes,
+            deaths=crash_log.deaths,
         )
         stack.callback(processor.close)
         await stack.enter_async_context(_background(worker, _say(worker, producer)))
@@ -200,6 +210,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--id", required=True, help="how the worker is called on face.workers")
     parser.add_argument("--instance-id", help="stable over restarts, unique in the group")
+    parser.add_argument("--notes", required=True, type=Path, help="file of what is in native code")
     arguments = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO,
@@ -209,7 +220,9 @@ def main() -> None:
     # One line for each partition at each rebalance is noise here: the app says what it holds.
     for noisy in ("aiokafka", "faust", "mode"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    code = asyncio.run(run(WorkerSettings(), arguments.id, arguments.instance_id))
+    settings = WorkerSettings()
+    cv2.setNumThreads(settings.threads_per_session)
+    code = asyncio.run(run(settings, arguments.id, arguments.instance_id, arguments.notes))
     sys.stdout.flush()
     # Threads of native libraries may still be in a step that nobody waits for.
     os._exit(code)

@@ -1,0 +1,108 @@
+"""What is in native code now, noted in a file that outlives the process.
+
+A decoder or a model that crashes takes the process with it; the supervisor reads the notes then
+and knows the suspects. An event that was there at a death before is run alone, so that the next
+death, if it comes, has but one suspect.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import orjson
+
+from stream.event import Position
+
+_SLOT_BYTES = 512
+_SLOTS = 64
+_EMPTY = b"\0" * _SLOT_BYTES
+
+
+class CrashNotes:
+    """Notes of one process, written by any of its threads. A write costs microseconds."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._gate = _Gate()
+        self._lock = threading.Lock()
+        self._free = list(range(_SLOTS))
+        self._file = -1
+
+    def __enter__(self) -> Self:
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        os.close(self._file)
+
+    @contextmanager
+    def noted(self, position: Position, *, alone: bool = False) -> Iterator[None]:
+        """Around a call into native code. `alone`: no other is in native code meanwhile."""
+        with self._gate.alone() if alone else self._gate.among_others():
+            note = orjson.dumps(tuple(position)).ljust(_SLOT_BYTES, b"\0")
+            with self._lock:
+                slot = self._free.pop()
+            os.pwrite(self._file, note, slot * _SLOT_BYTES)
+            try:
+                yield
+            finally:
+                os.pwrite(self._file, _EMPTY, slot * _SLOT_BYTES)
+                with self._lock:
+                    self._free.append(slot)
+
+
+def read_notes(path: Path) -> list[Position]:
+    """What was noted when the process died; empty where there is no file."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    slots = (content[start : start + _SLOT_BYTES] for start in range(0, len(content), _SLOT_BYTES))
+    return [Position(*orjson.loads(note)) for slot in slots if (note := slot.rstrip(b"\0"))]
+
+
+class _Gate:
+    """Many at once, or one alone; who wants to be alone is let in before more of the many."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._inside = 0
+        self._alone = False
+        self._waiting_alone = 0
+
+    @contextmanager
+    def among_others(self) -> Iterator[None]:
+        with self._condition:
+            self._condition.wait_for(lambda: not self._alone and not self._waiting_alone)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._inside -= 1
+                self._condition.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        with self._condition:
+            self._waiting_alone += 1
+            self._condition.wait_for(lambda: not self._alone and not self._inside)
+            self._waiting_alone -= 1
+            self._alone = True
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._alone = False
+                self._condition.notify_all()
