@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +17,14 @@ def log_to_stderr() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s supervisor %(name)s: %(message)s"
     )
+
+
+def run_until_told(work: Coroutine[object, object, None]) -> None:
+    """Run to the end; a second Ctrl-C does not disturb what is being stopped in order."""
+    try:
+        asyncio.run(work)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 async def run_workers(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 def command(workers: int | None, partitions: int) -> None:
     """Run workers, on the embedded broker unless KAFKA_BOOTSTRAP_SERVERS names another."""
     from cli.running import RunningBroker, announce
-    from cli.supervised import log_to_stderr, run_workers
+    from cli.supervised import log_to_stderr, run_until_told, run_workers
     from stream.settings import WorkerSettings
 
     log_to_stderr()
@@ -53,7 +52,7 @@ def command(workers: int | None, partitions: int) -> None:
                 f"KAFKA_BOOTSTRAP_SERVERS={settings.kafka_bootstrap_servers}"
             )
 
-        asyncio.run(run_workers(settings, dict(os.environ) | changes, on_ready))
+        run_until_told(run_workers(settings, dict(os.environ) | changes, on_ready))
 
 
 def _embedded_broker(stack: ExitStack, partitions: int) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
 import click
@@ -12,7 +11,7 @@ import click
 @click.option("--workers", type=click.IntRange(1, 256), help="processes; else MAX_WORKERS")
 def command(workers: int | None) -> None:
     """Run the worker processes of this host until Ctrl-C or SIGTERM."""
-    from cli.supervised import log_to_stderr, run_workers
+    from cli.supervised import log_to_stderr, run_until_told, run_workers
     from stream.settings import WorkerSettings
 
     log_to_stderr()
@@ -24,4 +23,4 @@ def command(workers: int | None) -> None:
     def on_ready() -> None:
         click.echo(f"Ready: {settings.max_workers} workers on {settings.kafka_bootstrap_servers}")
 
-    asyncio.run(run_workers(settings, environ, on_ready))
+    run_until_told(run_workers(settings, environ, on_ready))

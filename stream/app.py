@@ -27,6 +27,8 @@ _DRAIN_S = 2.0
 class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
     """A Faust app that owns the two lanes."""
 
+    logger = logging.getLogger("faust.app")  # Faust would log as this module
+
     lanes: dict[LaneName, Lane]
     #: the partitions that this worker reads now
     held: set[Partition]

@@ -12,6 +12,7 @@ Each point was measured on Faust 0.15.3 with aiokafka 0.14:
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -25,6 +26,8 @@ _NO_PARTITION_WAIT_S = 1.0
 
 class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
     """Faust's consumer, which settles before it gives partitions away."""
+
+    logger = logging.getLogger("faust.consumer")  # Faust would log as this module
 
     #: finishes what is in work; called with the flow stopped, before the commit
     before_revocation: Callable[[], Awaitable[None]]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from pydantic import ValidationError
 
@@ -64,11 +64,19 @@ class _Slot:
 class Supervisor:
     """`async with Supervisor(settings, environ) as supervisor: await supervisor.ready()`.
 
-    The workers read their settings from `environ`, which must say the same as `settings`.
+    The workers read their settings from `environ`, which must say the same as `settings`, and
+    write their log to `log`, else to standard error.
     """
 
-    def __init__(self, settings: WorkerSettings, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        environ: Mapping[str, str] | None = None,
+        *,
+        log: IO[bytes] | None = None,
+    ) -> None:
         self._settings = settings
+        self._log = log
         self._environ = {**_NATIVE_LIBRARIES, **(os.environ if environ is None else environ)}
         host = socket.gethostname()
         group = uuid.uuid4().hex[:8]
@@ -195,6 +203,7 @@ class Supervisor:
             env=self._environ,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            stderr=self._log,
             start_new_session=True,  # Ctrl-C in a terminal is for the supervisor alone
         )
 

@@ -114,6 +114,7 @@ class KafkaSettings(BaseSettings):
             "bootstrap.servers": self.kafka_bootstrap_servers,
             "security.protocol": self.kafka_security_protocol,
             "message.max.bytes": MAX_MESSAGE_BYTES,
+            "log_level": 4,  # warnings: a connection that is closed when idle is no news
         }
         if self.uses_sasl:
             assert self.kafka_sasl_password is not None

@@ -68,6 +68,7 @@ class Producer:
         self._native.flush(2.0)
         self._stopping.set()
         self._thread.join()
+        del self._native  # it would go on reconnecting, and complain
 
     def _poll(self) -> None:
         while not self._stopping.is_set():
