@@ -1,0 +1,40 @@
+"""`.env.example` names every setting, with its default and a line of explanation, and no other."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+
+from cli.publishing import PublishSettings
+from stream.settings import WorkerSettings
+
+_LINES = (Path(__file__).parents[2] / ".env.example").read_text().splitlines()
+_SHOWN = {
+    found["name"]: found["value"]
+    for line in _LINES
+    if (found := re.fullmatch(r"#(?P<name>[A-Z0-9_]+)=(?P<value>.*)", line))
+}
+
+
+def test_it_names_every_setting_and_no_other() -> None:
+    fields = {**WorkerSettings.model_fields, **PublishSettings.model_fields}
+    assert set(_SHOWN) == {name.upper() for name in fields}
+
+
+def test_what_it_shows_are_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _SHOWN:
+        monkeypatch.delenv(name, raising=False)
+    defaults = WorkerSettings()
+    for name, value in _SHOWN.items():
+        if value:
+            monkeypatch.setenv(name, value)
+    assert WorkerSettings() == defaults
+
+
+def test_each_group_of_settings_is_explained() -> None:
+    for before, line in itertools.pairwise(_LINES):
+        if re.match(r"#[A-Z0-9_]+=", line):
+            assert before.startswith("#"), f"nothing explains {line}"
