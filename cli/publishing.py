@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import orjson
 from pydantic import Field, ValidationError
+from pydantic_settings import SettingsConfigDict
 
 from cli.following import Follower, Record
 from cli.photographs import SUFFIXES, Photograph
@@ -35,6 +36,8 @@ _PLACEHOLDER = re.compile(r"\{(?:name|file|folder|id)\}")
 
 class PublishSettings(KafkaSettings, BlobSettings):
     """What `publish` is told by the environment."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     inline_limit_bytes: int = Field(default=64 * 1024, ge=0)
     max_image_bytes: int = Field(default=10 * 1024 * 1024, gt=0)
