@@ -15,6 +15,7 @@ from typing import Any, Self
 import cv2
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from cli.drawing import annotate
 from cli.failures import Failure
@@ -204,10 +205,11 @@ def _table(paths: list[Path], results: Mapping[str, Result]) -> Table:
     return table
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row) -> list[Text]:
     said = row.error or ("no face found" if row.status == "no_face" else "")
+    note = Text(f"{_SYNTHETIC_LINE} ", "magenta") if row.note else Text()
     cells = [row.cells.get(title, "") for title in ("faces", *_COLUMNS)]
-    return [row.name, *cells, f"[magenta]{_SYNTHETIC_LINE}[/] {said}" if row.note else said]
+    return [*map(Text, (row.name, *cells)), note + said]
 
 
 def _draw(path: Path, result: Result, out: Path) -> None:

@@ -57,9 +57,13 @@ def place(
     """
     best: Area | None = None
     least = float("inf")
-    for area in _candidates(size, box, bounds, gap):
-        on_labels = sum(area.shared(other) for other in taken)
-        on_others = sum(area.shared(face) for face in faces if face != box)
+    candidates = list(_candidates(size, box, bounds, gap))
+    reach = _around(candidates)  # in a crowd, most are far away
+    near_labels = [other for other in taken if other.shared(reach)]
+    near_faces = [face for face in faces if face != box and face.shared(reach)]
+    for area in candidates:
+        on_labels = sum(area.shared(other) for other in near_labels)
+        on_others = sum(area.shared(face) for face in near_faces)
         cost = _LABEL_WEIGHT * on_labels + on_others + area.shared(box)
         fits = on_labels <= _MOST_ON_LABELS * area.size and on_others <= most_on_faces * area.size
         if fits and cost < least:
@@ -89,3 +93,12 @@ def _candidates(size: tuple[float, float], box: Area, bounds: Area, gap: float) 
         x = max(bounds.left, min(left, bounds.right - width))
         y = max(bounds.top, min(top, bounds.bottom - height))
         yield Area(x, y, x + width, y + height)
+
+
+def _around(areas: Sequence[Area]) -> Area:
+    return Area(
+        min(area.left for area in areas),
+        min(area.top for area in areas),
+        max(area.right for area in areas),
+        max(area.bottom for area in areas),
+    )

@@ -10,7 +10,6 @@ import orjson
 from pydantic import ValidationError
 
 from cli.following import Record
-from cli.sinks import leave_out
 from schemas.results import Analysis, Face, Result
 
 #: a row group: what is held in memory until it is written
@@ -59,7 +58,7 @@ class ParquetFile:
         try:
             result = Result.model_validate_json(record.value or b"")
         except ValidationError:
-            return leave_out(record)
+            return False
         self._rows += [_row(result, index, face) for index, face in enumerate(result.faces)]
         if len(self._rows) >= _ROWS_AT_ONCE:
             self._flush()

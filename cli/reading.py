@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+import click
 import orjson
 
 from cli.following import Follower, Record
@@ -41,8 +42,13 @@ def follow(follower: Follower, sink: Sink, limits: Limits, *, once: bool) -> int
         while not interrupted():
             records = follower.read(_READ_AT_ONCE, _READ_TIMEOUT_S)
             for record in records:
-                if not (once and seen.before(record)) and sink.take(record):
+                if once and seen.before(record):
+                    continue
+                if sink.take(record):
                     came += 1
+                else:
+                    place = f"{record.topic}[{record.partition}]@{record.offset}"
+                    click.echo(f"{place} is no event of this contract and is left out", err=True)
                 if came == limits.count:
                     return came
             if records:

@@ -30,7 +30,7 @@ class Sink(Protocol):
     ) -> None: ...
 
     def take(self, record: Record) -> bool:
-        """False for what is not of this topic's kind: it was told and left out."""
+        """False for what is not of this topic's kind: it is left out."""
 
 
 class Screen:
@@ -58,7 +58,7 @@ class Screen:
         try:
             self._show(record)
         except ValidationError:
-            return leave_out(record)
+            return False
         return True
 
     def _show_result(self, record: Record) -> None:
@@ -110,7 +110,7 @@ class JsonLines:
             try:
                 line = orjson.dumps(orjson.loads(record.value or b""))  # in one line, surely
             except ValueError:
-                return leave_out(record)
+                return False
         self._file.write(line + b"\n")
         self._file.flush()
         return True
@@ -162,10 +162,3 @@ def dead_letter(record: Record) -> dict[str, Any]:
 
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("utf-8", "replace")
-
-
-def leave_out(record: Record) -> bool:
-    """Say that an event is not of its topic's kind. Returns False, as `take` does then."""
-    place = f"{record.topic}[{record.partition}]@{record.offset}"
-    click.echo(f"{place} is no event of this contract and is left out", err=True)
-    return False

@@ -113,8 +113,10 @@ class Lines:
         return set_cell_size(f"…{kept}", width)
 
     def _print(self, line: Text) -> None:
+        if not self._cut:
+            line.rstrip()
         # A line that is longer than the terminal is wide goes on in the next, whole.
-        self._console.print(line.plain.rstrip() if not self._cut else line, soft_wrap=True)
+        self._console.print(line, soft_wrap=True)
 
 
 def _face_cells(face: Face) -> dict[str, str]:
