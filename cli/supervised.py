@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stream.settings import WorkerSettings
 
+log = logging.getLogger(__name__)
+
 
 def log_to_stderr() -> None:
     """The supervisor's log lines, as the workers' are."""
@@ -28,14 +30,19 @@ def run_until_told(work: Coroutine[object, object, None]) -> None:
 
 
 async def run_workers(
-    settings: WorkerSettings, environ: Mapping[str, str], on_ready: Callable[[], None]
+    settings: WorkerSettings,
+    environ: Mapping[str, str],
+    on_ready: Callable[[], None],
+    *,
+    patient: bool = False,
 ) -> None:
     """Start the workers, call `on_ready` when all are at work, stop them in order at the end.
 
-    Raises `PackUnavailable` before anything is started, `WorkersFailed` when they cannot start.
+    Raises `PackUnavailable` before anything is started, and `WorkersFailed` when they cannot
+    start, unless `patient`: then they are tried until they can.
     """
     from stream.models import packs
-    from stream.supervisor import Supervisor
+    from stream.supervisor import Supervisor, WorkersFailed
 
     packs.ensure(settings)  # once, with its progress bar, and not in every worker
 
@@ -49,8 +56,14 @@ async def run_workers(
         try:
             await asyncio.wait({stopped, ready}, return_when=asyncio.FIRST_COMPLETED)
             if ready.done():
-                ready.result()
-                on_ready()
+                try:
+                    ready.result()
+                except WorkersFailed as error:
+                    if not patient:
+                        raise
+                    log.error("%s; it is tried again and again", error)  # noqa: TRY400 - workers log traces
+                else:
+                    on_ready()
             await stopped
         finally:
             stopped.cancel()

@@ -23,4 +23,4 @@ def command(workers: int | None) -> None:
     def on_ready() -> None:
         click.echo(f"Ready: {settings.max_workers} workers on {settings.kafka_bootstrap_servers}")
 
-    run_until_told(run_workers(settings, environ, on_ready))
+    run_until_told(run_workers(settings, environ, on_ready, patient=True))

@@ -41,9 +41,14 @@ class CrashLog:
                 **{"group.id": f"{self._topic}.reader", "enable.auto.commit": False}
             )
         )
-        self._caught_up = threading.Event()
+        self._caught_up = asyncio.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._read, name="crash-log", daemon=True)
+        self._thread = threading.Thread(
+            target=self._read,
+            args=(asyncio.get_running_loop(),),
+            name="crash-log",
+            daemon=True,
+        )
 
     def deaths(self, position: Position) -> int:
         """How many workers died while this event was in native code."""
@@ -51,7 +56,11 @@ class CrashLog:
 
     async def __aenter__(self) -> Self:
         self._thread.start()
-        await asyncio.to_thread(self._caught_up.wait)
+        try:
+            await self._caught_up.wait()
+        except asyncio.CancelledError:
+            self._stopping.set()
+            raise
         return self
 
     async def __aexit__(
@@ -63,12 +72,14 @@ class CrashLog:
         self._stopping.set()
         await asyncio.to_thread(self._thread.join)
 
-    def _read(self) -> None:
+    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         begin, end = self._watermarks()
         self._consumer.assign([TopicPartition(self._topic, 0, begin)])
+        told = False
         while not self._stopping.is_set():
-            if begin >= end:
-                self._caught_up.set()
+            if begin >= end and not told:
+                loop.call_soon_threadsafe(self._caught_up.set)
+                told = True
             message = self._consumer.poll(_POLL_S)
             if message is None:
                 continue
@@ -86,8 +97,8 @@ class CrashLog:
                     TopicPartition(self._topic, 0), timeout=_ASK_S
                 )
             except KafkaException as error:
-                log.warning("crash log: %s", error)
-                self._stopping.wait(_POLL_S)
+                log.warning("waiting for %s: %s", self._topic, error.args[0].str())
+                self._stopping.wait(_ASK_S)
             else:
                 return low, high
         return 0, 0

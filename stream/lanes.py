@@ -80,6 +80,8 @@ class Lane:
         """Take an event in; one whose first delivery is still in work joins that work."""
         if self._draining:
             return  # unacked, it is delivered again
+        if event.source in self._full:
+            self.on_full(event.source)  # Faust's own queue has taken up its fetching
         entry = Entry(event.offset, event.ack)
         self._ledgers[event.source].deliver(entry)
         work = self._works.get(event.position)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from schemas import wire
@@ -19,6 +21,10 @@ from stream.outcome import Outcome
 log = logging.getLogger(__name__)
 
 _RETRY_PAUSE_S = 1.0
+#: what Kafka takes as a name; others would not come back from the producer as an error
+_TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+#: a part of the producer's queue: replies to a partition that is away leave room for the rest
+_UNCONFIRMED_REPLIES_BYTES = 64 * 1024 * 1024
 
 
 class Publisher:
@@ -32,7 +38,8 @@ class Publisher:
         self._reply_topics = reply_topics
         self._source = source
         self.replies_failed = 0
-        self._replies: set[asyncio.Future[None]] = set()
+        #: not yet confirmed, and the bytes of each
+        self._replies: dict[asyncio.Future[None], int] = {}
 
     async def publish(self, event: Event, outcome: Outcome) -> None:
         """Publish result and dead letter, confirmed; send the reply beside them.
@@ -46,10 +53,21 @@ class Publisher:
             except MessageTooLarge as cause:
                 faces = len(outcome.result.faces)
                 error = ResultTooLarge(f"{faces} faces make too large a result: {cause}")
-                await self._publish_result(event, outcome, _without_faces(outcome.result, error))
+                await self._publish_failure(event, outcome, _without_faces(outcome.result, error))
                 rejected = error if event.lane == "bulk" else None
         if rejected is not None:
             await self._reject(event, rejected)
+
+    async def _publish_failure(self, event: Event, outcome: Outcome, result: Result) -> None:
+        try:
+            await self._publish_result(event, outcome, result)
+        except MessageTooLarge:
+            # It is no face that is too large, but what the producer wants to have echoed.
+            await self._publish_result(
+                replace(event, key=None),
+                replace(outcome, headers=replace(outcome.headers, traceparent=None)),
+                result.model_copy(update={"metadata": {}}),
+            )
 
     async def _publish_result(self, event: Event, outcome: Outcome, result: Result) -> None:
         value = wire.dumps(result)
@@ -71,6 +89,18 @@ class Publisher:
         await self._confirm(sent, topic, key, value, headers)
 
     async def _reject(self, event: Event, error: FacestreamError) -> None:
+        without_value = replace(event, value=None)
+        for letter in (event, without_value, replace(without_value, key=None, headers=())):
+            try:
+                await self._send_rejected(letter, error)
+            except MessageTooLarge as cause:
+                log.warning(
+                    "dead letter of %s is larger than its topic takes: %s", event.position, cause
+                )
+            else:
+                return
+
+    async def _send_rejected(self, event: Event, error: FacestreamError) -> None:
         headers = wire.rejected_headers(
             event.headers,
             error,
@@ -80,13 +110,8 @@ class Publisher:
             source=self._source,
         )
         topic = self._topics.rejected
-        try:
-            sent = await self._enqueue(topic, event.key, event.value, headers)
-            await self._confirm(sent, topic, event.key, event.value, headers)
-        except MessageTooLarge:
-            log.exception("dead letter of %s is larger than its topic takes", event.position)
-            sent = await self._enqueue(topic, event.key, None, headers)
-            await self._confirm(sent, topic, event.key, None, headers)
+        sent = await self._enqueue(topic, event.key, event.value, headers)
+        await self._confirm(sent, topic, event.key, event.value, headers)
 
     async def _enqueue(
         self, topic: str, key: bytes | None, value: bytes | None, headers: Headers
@@ -117,8 +142,11 @@ class Publisher:
         reply = outcome.headers.reply
         if reply is None:
             return
-        if not any(fnmatchcase(reply.topic, allowed) for allowed in self._reply_topics):
+        if not self._allows(reply.topic):
             self._count_failed_reply(f"topic {reply.topic!r} is not among REPLY_TOPICS")
+            return
+        if sum(self._replies.values()) + len(value) > _UNCONFIRMED_REPLIES_BYTES:
+            self._count_failed_reply("too many before it are not confirmed")
             return
         try:
             sent = await self._producer.enqueue(
@@ -131,11 +159,16 @@ class Publisher:
         except (MessageTooLarge, SendFailed) as error:
             self._count_failed_reply(str(error))
             return
-        self._replies.add(sent)
+        self._replies[sent] = len(value)
         sent.add_done_callback(self._on_reply)
 
+    def _allows(self, topic: str) -> bool:
+        return _TOPIC_NAME.fullmatch(topic) is not None and any(
+            fnmatchcase(topic, allowed) for allowed in self._reply_topics
+        )
+
     def _on_reply(self, sent: asyncio.Future[None]) -> None:
-        self._replies.discard(sent)
+        del self._replies[sent]
         if not sent.cancelled() and (error := sent.exception()) is not None:
             self._count_failed_reply(str(error))
 

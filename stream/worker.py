@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 
 EXIT_CRASHED = 1
 _BEAT_S = 0.5
+_START_CANCEL_S = 5.0
 
 
 @dataclass(slots=True)
@@ -102,9 +103,21 @@ async def run(
             except PackUnavailable as error:
                 log.critical("no models: %s", error)
                 return EXIT_NO_MODELS
-            if not worker.stop.is_set():
-                await _work(worker, worker.models, notes)
+            await _until_stopped(worker, _work(worker, worker.models, notes))
     return EXIT_CRASHED if worker.failure else 0
+
+
+async def _until_stopped(worker: Worker, work: Coroutine[object, object, None]) -> None:
+    """Let a running worker stop in order; one that waits for Kafka still is not waited for."""
+    working = asyncio.create_task(work)
+    told = asyncio.create_task(worker.stop.wait())
+    await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if worker.state == "starting" and not working.done():
+        working.cancel()
+        await asyncio.wait({working}, timeout=_START_CANCEL_S)
+    else:
+        await working
 
 
 async def _work(worker: Worker, models: FaceModels, notes: CrashNotes) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import ssl
+import time
 from pathlib import Path
 from typing import Any, Literal
 
+from confluent_kafka import KafkaError
 from pydantic import SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -22,6 +25,10 @@ EMBEDDED_FETCH_WAIT_MS = 10
 #: Kafka allows 249 characters of these in a topic's name; the rest of ours is short
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{0,200}")
 _SERVER = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@,\[\]]+)(?::(?P<port>[0-9]{1,5}))?")
+#: the same error of a client is logged again only after so long
+_SAME_ERROR_S = 10.0
+
+log = logging.getLogger(__name__)
 
 
 class KafkaSettings(BaseSettings):
@@ -114,7 +121,9 @@ class KafkaSettings(BaseSettings):
             "bootstrap.servers": self.kafka_bootstrap_servers,
             "security.protocol": self.kafka_security_protocol,
             "message.max.bytes": MAX_MESSAGE_BYTES,
-            "log_level": 4,  # warnings: a connection that is closed when idle is no news
+            # librdkafka would print each refused connection, twenty a second in an outage
+            "log_level": 2,
+            "error_cb": _ErrorLog(),
         }
         if self.uses_sasl:
             assert self.kafka_sasl_password is not None
@@ -163,6 +172,19 @@ class KafkaSettings(BaseSettings):
                 self.kafka_ssl_certificate_location, self.kafka_ssl_key_location
             )
         return context
+
+
+class _ErrorLog:
+    """One client's errors, each kind at most once in a while."""
+
+    def __init__(self) -> None:
+        self._logged_at: dict[str, float] = {}
+
+    def __call__(self, error: KafkaError) -> None:
+        now = time.monotonic()
+        if now - self._logged_at.get(error.name(), -_SAME_ERROR_S) >= _SAME_ERROR_S:
+            self._logged_at[error.name()] = now
+            log.warning("Kafka: %s", error.str())
 
 
 def _with_port(server: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError
 from pydantic import SecretStr, ValidationError
 
 from schemas.topics import MAX_MESSAGE_BYTES
@@ -21,10 +22,13 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_said_means_a_plain_broker_on_this_host() -> None:
     settings = KafkaSettings()
-    assert settings.librdkafka() == {
+    config = settings.librdkafka()
+    assert callable(config.pop("error_cb"))
+    assert config == {
         "bootstrap.servers": "localhost:9092",
         "security.protocol": "PLAINTEXT",
         "message.max.bytes": MAX_MESSAGE_BYTES,
+        "log_level": 2,
     }
     assert settings.faust_brokers() == ["kafka://localhost:9092"]
     assert settings.faust_credentials() is None
@@ -120,3 +124,16 @@ def test_ssl_verifies_the_brokers_certificate() -> None:
 def test_settings_that_do_not_fit_say_which_and_why(given: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValidationError, match=reason.replace("(", r"\(")):
         KafkaSettings(**given)
+
+
+def test_an_outage_is_logged_now_and_then_and_not_at_each_refused_connection(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tell = KafkaSettings().librdkafka()["error_cb"]
+    for number in range(20):
+        tell(KafkaError(KafkaError._TRANSPORT, f"refused after {number} ms"))
+    tell(KafkaError(KafkaError._AUTHENTICATION, "wrong password"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "Kafka: refused after 0 ms",
+        "Kafka: wrong password",
+    ]

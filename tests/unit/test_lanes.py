@@ -94,6 +94,15 @@ async def test_a_partition_with_enough_in_hand_is_no_longer_fetched_until_it_dra
     assert bench.dropped == [Partition("face.images", 0)]
 
 
+async def test_a_full_partition_that_is_fetched_all_the_same_is_stopped_again() -> None:
+    bench = Bench(LaneLimits(busy=1, waiting_full=1, waiting_low=0))
+    bench.deliver(0, 1)
+    assert bench.full == [Partition("face.images", 0)]
+    bench.deliver(2)
+    assert bench.full == [Partition("face.images", 0)] * 2
+    await bench.lane.cancel()
+
+
 async def test_the_span_behind_an_unsettled_event_is_bounded() -> None:
     bench = Bench(LaneLimits(busy=10, span=3))
     bench.deliver(0, 1, 2)
