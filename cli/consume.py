@@ -40,7 +40,7 @@ def command(
     """
     from cli.connection import connected
     from cli.following import Follower
-    from cli.reading import Limits, follow
+    from cli.reading import Limits, follow, until_signal
     from cli.sinks import open_sink
     from stream.io.kafka import KafkaSettings
 
@@ -50,10 +50,11 @@ def command(
     name: str = getattr(settings.topics, topic)
     once = topic not in ("rejected", "workers")
     with (
+        until_signal() as interrupted,
         Follower(settings, name, from_beginning=from_beginning) as follower,
         open_sink(topic, as_json=as_json, out=out) as sink,
     ):
-        came = follow(follower, sink, Limits(count, timeout), once=once)
+        came = follow(follower, sink, Limits(count, timeout), interrupted, once=once)
     if out is not None:
         click.echo(f"{came} events in {out}")
     if count is not None and came < count:

@@ -30,7 +30,14 @@ class Limits:
     silence_s: float | None = None
 
 
-def follow(follower: Follower, sink: Sink, limits: Limits, *, once: bool) -> int:
+def follow(
+    follower: Follower,
+    sink: Sink,
+    limits: Limits,
+    interrupted: Callable[[], bool],
+    *,
+    once: bool,
+) -> int:
     """Give the events to `sink`; returns how many it took.
 
     `once`: they are results, and one that has the id of an earlier one is dropped.
@@ -38,23 +45,22 @@ def follow(follower: Follower, sink: Sink, limits: Limits, *, once: bool) -> int
     seen = Seen()
     came = 0
     heard_at = time.monotonic()
-    with until_signal() as interrupted:
-        while not interrupted():
-            records = follower.read(_READ_AT_ONCE, _READ_TIMEOUT_S)
-            for record in records:
-                if once and seen.before(record):
-                    continue
-                if sink.take(record):
-                    came += 1
-                else:
-                    place = f"{record.topic}[{record.partition}]@{record.offset}"
-                    click.echo(f"{place} is no event of this contract and is left out", err=True)
-                if came == limits.count:
-                    return came
-            if records:
-                heard_at = time.monotonic()
-            elif limits.silence_s is not None and time.monotonic() - heard_at > limits.silence_s:
-                break
+    while not interrupted():
+        records = follower.read(_READ_AT_ONCE, _READ_TIMEOUT_S)
+        for record in records:
+            if once and seen.before(record):
+                continue
+            if sink.take(record):
+                came += 1
+            else:
+                place = f"{record.topic}[{record.partition}]@{record.offset}"
+                click.echo(f"{place} is no event of this contract and is left out", err=True)
+            if came == limits.count:
+                return came
+        if records:
+            heard_at = time.monotonic()
+        elif limits.silence_s is not None and time.monotonic() - heard_at > limits.silence_s:
+            break
     return came
 
 
