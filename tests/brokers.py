@@ -58,9 +58,11 @@ class BrokerMaker(Protocol):
 
 
 @contextmanager
-def on_embedded(partitions: int = DEFAULT_PARTITIONS) -> Iterator[Broker]:
+def on_embedded(
+    partitions: int = DEFAULT_PARTITIONS, prefix: str | None = None
+) -> Iterator[Broker]:
     """An embedded broker of the test's own."""
-    prefix = _own_prefix()
+    prefix = prefix or _own_prefix()
     with EmbeddedBroker(prefix, partitions) as running:
         yield Broker(running.bootstrap_servers, True, prefix, partitions)
 
