@@ -98,6 +98,7 @@ REJECTED_HEADERS: Document = {
 
 #: message name → the operation whose result it is
 _RESULTS = {"detection": OPERATIONS[0], "embedding": OPERATIONS[1], "analysis": OPERATIONS[2]}
+_LANES = ("images", "requests")
 _RESULT_MESSAGES = (*_RESULTS, "failure")
 
 
@@ -143,6 +144,11 @@ def _channels(topics: Topics) -> Document:
         ),
         "replies": (topics.replies, list(_RESULT_MESSAGES), "Where replies go by default."),
         "workers": (topics.workers, ["workerStatus"], "Heartbeats of the workers, compacted."),
+        "crashes": (
+            topics.crashes,
+            ["crashReport"],
+            "Internal: which events were in native code when a worker died.",
+        ),
     }
     specs = {spec.name: spec for spec in topics.specs()}
     channels: Document = {
@@ -178,6 +184,7 @@ def _operations() -> Document:
     receive = {
         "receiveImages": ("images", "Take bulk requests."),
         "receiveRequests": ("requests", "Take interactive requests, before all others."),
+        "receiveCrashes": ("crashes", "Learn which events workers died over."),
     }
     send = {
         "sendDetections": ("detections", "Publish what the detector found."),
@@ -186,6 +193,7 @@ def _operations() -> Document:
         "sendRejected": ("rejected", "Lay aside what is no request, and what failed in bulk."),
         "sendReplies": ("replies", "Answer, with the bytes of the published result."),
         "sendWorkers": ("workers", "Say what this worker holds and does."),
+        "sendCrashes": ("crashes", "Tell all workers of a death, and what may have caused it."),
     }
     operations: Document = {}
     for name, (channel, summary) in receive.items():
@@ -193,11 +201,12 @@ def _operations() -> Document:
             "action": "receive",
             "channel": {"$ref": f"#/channels/{channel}"},
             "summary": summary,
-            "reply": {
+        }
+        if channel in _LANES:
+            operations[name]["reply"] = {
                 "address": {"location": f"$message.header#/{wire.REPLY_TO}"},
                 "channel": {"$ref": "#/channels/replyAddress"},
-            },
-        }
+            }
     for name, (channel, summary) in send.items():
         operations[name] = {
             "action": "send",
@@ -244,6 +253,12 @@ def _messages() -> Document:
         payload="worker-status",
         headers=_headers({}, wire.WORKER_TYPE),
         key="The worker's id.",
+    )
+    messages["crashReport"] = _message(
+        "Crash report",
+        payload="crash-report",
+        headers=_headers({}, wire.CRASH_TYPE),
+        key="topic:partition:offset of the event.",
     )
     return messages
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from schemas import asyncapi
+from schemas.crashes import CrashReport
 from schemas.requests import Request
 from schemas.results import Result, WorkerStatus
 
@@ -19,6 +20,7 @@ _MODELS: dict[str, tuple[type[BaseModel], JsonSchemaMode]] = {
     "request": (Request, "validation"),
     "result": (Result, "serialization"),
     "worker-status": (WorkerStatus, "serialization"),
+    "crash-report": (CrashReport, "serialization"),
 }
 
 
@@ -32,7 +34,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def json_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of `request`, `result` or `worker-status`."""
+    """The JSON Schema (draft 2020-12) of `request`, `result`, `worker-status` or `crash-report`."""
     model, mode = _MODELS[name]
     schema = model.model_json_schema(schema_generator=_Generator, mode=mode)
     identified = {

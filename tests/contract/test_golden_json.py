@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
 from schemas import wire
+from schemas.crashes import CrashReport
 from schemas.generate import json_schema
 from schemas.requests import parse_request
 from schemas.results import Result, WorkerStatus
@@ -26,8 +27,9 @@ OUTPUTS: dict[str, type[BaseModel]] = {
     "reply_to_no_request": Result,
     "worker_status": WorkerStatus,
     "worker_status_starting": WorkerStatus,
+    "crash_report": CrashReport,
 }
-SCHEMAS = {Result: "result", WorkerStatus: "worker-status"}
+SCHEMAS = {Result: "result", WorkerStatus: "worker-status", CrashReport: "crash-report"}
 
 
 def golden(name: str) -> bytes:

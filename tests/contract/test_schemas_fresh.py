@@ -45,7 +45,7 @@ def test_a_stale_file_fails_the_check_and_is_written_anew(
 def test_the_command_says_where_they_are() -> None:
     shown = CliRunner().invoke(cli, ["schemas"]).output.split()
     assert all(Path(path).is_file() for path in shown)
-    assert len(shown) == 5
+    assert len(shown) == 6
 
 
 @pytest.mark.parametrize("path", sorted((generate.FOLDER / "json").iterdir()), ids=str)
@@ -89,7 +89,12 @@ def test_every_message_type_and_header_of_the_wire_is_documented(asyncapi: Any) 
     messages = asyncapi["components"]["messages"]
     headers = {name: m["headers"].get("properties", {}) for name, m in messages.items()}
     types = {h["ce_type"]["const"] for h in headers.values() if h}
-    assert types == {wire.REQUEST_TYPE, wire.WORKER_TYPE, *wire.RESULT_TYPES.values()}
+    assert types == {
+        wire.REQUEST_TYPE,
+        wire.WORKER_TYPE,
+        wire.CRASH_TYPE,
+        *wire.RESULT_TYPES.values(),
+    }
     written = wire.request_headers(
         request_id="r",
         source="/s",
