@@ -7,7 +7,15 @@ import binascii
 from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from schemas import errors
@@ -15,6 +23,8 @@ from schemas.topics import Operation
 
 #: inline images are for small ones: more belongs into a store, and its address here
 MAX_DATA_BYTES = 1024 * 1024
+#: the JSON writer's own limit, at 254, would be met only when the result is written
+_MAX_METADATA_DEPTH = 64
 _MAX_DATA_CHARS = (MAX_DATA_BYTES + 2) // 3 * 4
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -73,6 +83,25 @@ class ImageRef(BaseModel):
             raise errors.NotAnImage("image.data is not base64") from None
 
 
+def _not_too_deep(metadata: object) -> object:
+    """Level by level: no recursion that could itself be too deep."""
+    level = [metadata] if isinstance(metadata, dict) else []
+    for _ in range(_MAX_METADATA_DEPTH):
+        level = [inner for value in level for inner in _inner(value)]
+        if not level:
+            return metadata
+    raise PydanticCustomError(
+        "too_deep", "nested more than {limit} levels deep", {"limit": _MAX_METADATA_DEPTH}
+    )
+
+
+def _inner(value: object) -> list[object]:
+    """The objects and arrays of an object or an array."""
+    values = list(value.values()) if isinstance(value, dict) else value
+    assert isinstance(values, list)
+    return [inner for inner in values if isinstance(inner, dict | list)]
+
+
 class Request(BaseModel):
     """An image and what to do with it."""
 
@@ -87,7 +116,9 @@ class Request(BaseModel):
     operation: Operation
     image: ImageRef
     max_faces: int = Field(default=0, ge=0, le=2**31 - 1, strict=True, description="0: all")
-    metadata: dict[str, JsonValue] = Field(default_factory=dict, description="echoed back")
+    metadata: Annotated[dict[str, JsonValue], BeforeValidator(_not_too_deep)] = Field(
+        default_factory=dict, description=f"echoed back; at most {_MAX_METADATA_DEPTH} levels deep"
+    )
 
 
 _BY_TYPE: dict[str, type[errors.InvalidRequest]] = {

@@ -42,6 +42,7 @@ SPRING_CORRELATION_ID = "kafka_correlationId"
 SPRING_REPLY_TOPIC = "kafka_replyTopic"
 SPRING_REPLY_PARTITION = "kafka_replyPartition"
 
+_LAST_PARTITION = 2**31 - 1  # Kafka numbers them with 32 bits
 _RESULT_IDS = uuid.UUID("5f1a5c0e-6d1f-5d0a-9c55-0f4b6b1f6a5e")
 
 
@@ -80,13 +81,21 @@ def parse_headers(headers: Iterable[tuple[str, bytes | None]]) -> RequestHeaders
     )
 
 
+def usable_reply_address(headers: Iterable[tuple[str, bytes | None]]) -> ReplyAddress | None:
+    """The reply address alone, whatever else the headers say; `None` where it is none."""
+    try:
+        return parse_reply_address({name: value for name, value in headers if value is not None})
+    except InvalidRequest:
+        return None
+
+
 def parse_reply_address(by_name: dict[str, bytes]) -> ReplyAddress | None:
     """The reply address, in our names or in Spring's. Raises `InvalidRequest`."""
     if REPLY_TO in by_name:
         named = by_name.get(REPLY_PARTITION)
         return ReplyAddress(
             topic=_text(REPLY_TO, by_name[REPLY_TO]),
-            partition=None if named is None else _decimal(REPLY_PARTITION, named),
+            partition=None if named is None else _partition(named),
             correlation_id=by_name.get(CORRELATION_ID),
         )
     if SPRING_REPLY_TOPIC in by_name:
@@ -210,6 +219,13 @@ def _text(name: str, value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         raise InvalidRequest(f"header {name} is not UTF-8") from None
+
+
+def _partition(value: bytes) -> int:
+    number = _decimal(REPLY_PARTITION, value)
+    if number > _LAST_PARTITION:
+        raise InvalidRequest(f"header {REPLY_PARTITION} is no partition")
+    return number
 
 
 def _decimal(name: str, value: bytes) -> int:

@@ -97,6 +97,11 @@ def invalid(event: Event, headers: RequestHeaders, error: InvalidRequest) -> Out
     return Outcome(result, published=False, rejected=error, headers=headers)
 
 
+def unpublishable(outcome: Outcome, error: FacestreamError) -> Outcome:
+    """Where the result itself cannot be written: a dead letter, in either lane."""
+    return Outcome(None, published=False, rejected=error, headers=outcome.headers)
+
+
 def _failure(
     request_id: str,
     operation: Operation | None,

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from schemas.errors import CrashedWorker, FacestreamError, InferenceFailed, InvalidRequest
 from schemas.requests import parse_request
 from schemas.results import Face
-from schemas.wire import RequestHeaders, parse_headers
+from schemas.wire import RequestHeaders, parse_headers, usable_reply_address
 from stream.compute import ComputeThread
 from stream.crash_notes import CrashNotes
 from stream.event import LaneName, Position
 from stream.fetching import ImageSource, Job, LanePlaces
+from stream.io.producer import SendFailed
 from stream.lanes import Work
 from stream.models.loading import FaceModels
-from stream.outcome import Outcome, failed, invalid, succeeded
+from stream.outcome import Outcome, failed, invalid, succeeded, unpublishable
 from stream.pipeline import Pipeline
 from stream.publisher import Publisher
 from stream.settings import WorkerSettings
@@ -57,11 +58,19 @@ class Processor:
     async def handle(self, work: Work) -> None:
         """Settle one event: it returns when what became of it is confirmed by the broker."""
         outcome = await self._outcome(work)
-        await self._publisher.publish(work.event, outcome)
+        try:
+            await self._publisher.publish(work.event, outcome)
+        except SendFailed:
+            raise
+        except Exception as error:
+            # A worker that died of this defect would be given the event again, and die again.
+            log.exception("what became of event %s cannot be published", work.event.position)
+            reason = InferenceFailed(f"internal: {type(error).__name__}")
+            await self._publisher.publish(work.event, unpublishable(outcome, reason))
 
     async def _outcome(self, work: Work) -> Outcome:
         event = work.event
-        headers = RequestHeaders()
+        headers = RequestHeaders(reply=usable_reply_address(event.headers))
         try:
             headers = parse_headers(event.headers)
             request = parse_request(event.value)
@@ -74,21 +83,21 @@ class Processor:
         try:
             self._check_deaths(deaths)
             faces = await self._faces(work, job)
+            return succeeded(
+                event,
+                request,
+                headers,
+                image=job.image,
+                faces=faces,
+                model=self._models.info_for(request.operation),
+                timings_ms=job.timings_ms,
+            )
         except FacestreamError as error:
             return self._failure(job, error)
         except Exception as error:
             # A defect of ours, or of a library's: this event fails with it, its neighbours go on.
             log.exception("event %s failed", event.position)
             return self._failure(job, InferenceFailed(f"internal: {type(error).__name__}"))
-        return succeeded(
-            event,
-            request,
-            headers,
-            image=job.image,
-            faces=faces,
-            model=self._models.info_for(request.operation),
-            timings_ms=job.timings_ms,
-        )
 
     def _check_deaths(self, deaths: int) -> None:
         if deaths >= self._settings.max_attempts:

@@ -77,6 +77,7 @@ def test_where_both_names_stand_ours_count() -> None:
         ("deadline", b"1" * 19),
         ("deadline", "١".encode()),
         ("reply_partition", b"1.0"),
+        ("reply_partition", b"2147483648"),
         ("reply_to", b"\xff"),
         ("kafka_replyPartition", b"3"),
         ("kafka_replyPartition", b"\xff\xff\xff\xff"),
@@ -86,6 +87,16 @@ def test_numbers_and_names_that_are_none_are_refused(header: tuple[str, bytes]) 
     topic = "kafka_replyTopic" if header[0].startswith("kafka") else "reply_to"
     with pytest.raises(InvalidRequest, match=header[0]):
         wire.parse_headers([(topic, b"face.replies"), header])
+
+
+@pytest.mark.parametrize("headers", [[], [("reply_to", b"\xff")], [("kafka_replyTopic", None)]])
+def test_who_gives_no_usable_address_is_not_answered(headers: list[tuple[str, bytes]]) -> None:
+    assert wire.usable_reply_address(headers) is None
+
+
+def test_an_address_is_usable_whatever_else_is_wrong() -> None:
+    headers = [("deadline", b"soon"), ("reply_to", b"face.replies"), ("correlation_id", b"c")]
+    assert wire.usable_reply_address(headers) == ReplyAddress("face.replies", None, b"c")
 
 
 def test_a_null_header_is_as_good_as_none() -> None:

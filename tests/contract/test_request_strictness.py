@@ -114,6 +114,20 @@ def test_a_refusal_does_not_repeat_the_value() -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("depth", "accepted"), [(64, True), (65, False), (300, False)])
+def test_metadata_is_refused_before_it_is_too_deep_to_be_written(
+    depth: int, accepted: bool
+) -> None:
+    """JSON Schema cannot say so: its description does."""
+    nested = b'{"a":' + b"[" * (depth - 1) + b"1" + b"]" * (depth - 1) + b"}"
+    value = orjson.dumps(request()).replace(b"{", b'{"metadata":%b,' % nested, 1)
+    if accepted:
+        assert parse_request(value).metadata == orjson.loads(nested)
+        return
+    with pytest.raises(errors.InvalidRequest, match="metadata: nested more than 64"):
+        parse_request(value)
+
+
 @pytest.mark.parametrize("name", [*ACCEPTED, *REFUSED])
 def test_the_published_schema_says_the_same_as_the_parser(name: str) -> None:
     document = ACCEPTED[name] if name in ACCEPTED else REFUSED[name][0]
