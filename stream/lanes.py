@@ -187,7 +187,9 @@ class Lane:
         self._waiting_bytes = 0
 
     async def cancel(self) -> None:
-        """Stop what is in work; it stays unacked and will be delivered again."""
+        """Take nothing more in and stop what is in work; unacked, it is delivered again."""
+        self._draining = True
+        self._clear_waiting()
         tasks = [work.task for work in self._works.values() if work.task]
         for task in tasks:
             task.cancel()

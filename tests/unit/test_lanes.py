@@ -189,3 +189,15 @@ async def test_an_error_that_leaves_an_event_unsettled_crashes_the_worker() -> N
         await asyncio.sleep(0)
     assert [str(error) for error in bench.crashes] == ["beyond repair"]
     assert bench.acked == []
+
+
+async def test_what_waits_is_not_started_when_what_is_in_work_is_cancelled() -> None:
+    bench = Bench(LaneLimits(busy=1))
+    bench.deliver(0, 1, 2)
+    await asyncio.sleep(0)
+    await bench.lane.cancel()
+    bench.deliver(3)
+    await asyncio.sleep(0)
+    assert bench.started == [0]
+    assert bench.lane.in_flight == 0
+    assert bench.acked == []
