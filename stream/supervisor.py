@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -74,9 +74,11 @@ class Supervisor:
         environ: Mapping[str, str] | None = None,
         *,
         log: IO[bytes] | None = None,
+        command: Sequence[str] = (sys.executable, "-m", "stream.worker"),
     ) -> None:
         self._settings = settings
         self._log = log
+        self._command = command
         self._environ = {**_NATIVE_LIBRARIES, **(os.environ if environ is None else environ)}
         host = socket.gethostname()
         group = uuid.uuid4().hex[:8]
@@ -113,6 +115,7 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(self._stop(slot) for slot in self._slots))  # started meanwhile
         await self._stack.aclose()
 
     async def ready(self) -> None:
@@ -131,10 +134,6 @@ class Supervisor:
         finally:
             for wait in waits:
                 wait.cancel()
-
-    async def wait(self) -> None:
-        """Supervise until cancelled."""
-        await asyncio.gather(*self._tasks)
 
     @property
     def pids(self) -> list[int]:
@@ -193,11 +192,11 @@ class Supervisor:
         return self._notes_folder / f"{slot.worker_id}.notes"
 
     async def _start(self, slot: _Slot) -> None:
-        command = [sys.executable, "-m", "stream.worker", "--id", slot.worker_id]
+        command = [*self._command, "--id", slot.worker_id]
         command += ["--notes", str(self._notes_of(slot))]
         if slot.instance_id is not None:
             command += ["--instance-id", slot.instance_id]
-        slot.beat_at = time.monotonic()
+        slot.beat, slot.beat_at = None, time.monotonic()
         slot.process = await asyncio.create_subprocess_exec(
             *command,
             env=self._environ,
@@ -224,12 +223,19 @@ class Supervisor:
             slot.exit_code = ending.result()
         finally:
             reading.cancel()
-            slot.process = None
             slot.ready.clear()
+            if process.returncode is not None:
+                slot.process = None
 
     async def _read_beats(self, slot: _Slot, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
-        while line := await process.stdout.readline():
+        while True:
+            try:
+                line = await process.stdout.readline()
+            except ValueError:  # a line of more than 64 KiB, and no beat
+                continue
+            if not line:
+                return
             try:
                 slot.beat = Beat.model_validate_json(line)
             except ValidationError:

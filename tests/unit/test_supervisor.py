@@ -1,0 +1,257 @@
+"""Workers are started, started again when they die or hang, and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from stream import supervisor as supervising
+from stream.settings import WorkerSettings
+from stream.supervisor import Supervisor, WorkersFailed
+
+ROOT = Path(__file__).parents[2]
+STAND_IN = ROOT / "tests" / "stand_in_worker.py"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervising, "_CHECK_S", 0.02)
+    monkeypatch.setattr(supervising, "_FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr(supervising, "_LONGEST_PAUSE_S", 0.08)
+
+
+class Stage:
+    """Supervisors of stand-ins, and the stand-ins' diary."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.path = folder / "diary"
+
+    def supervisor(
+        self, behave: str = "well", workers: int = 1, timeout_s: float = 30, embedded: bool = True
+    ) -> Supervisor:
+        settings = WorkerSettings(
+            max_workers=workers,
+            worker_timeout=timeout_s,
+            kafka_embedded=embedded,
+            blob_store_url=(self._folder / "blobs").as_uri(),
+        )
+        return Supervisor(settings, command=self.command(behave))
+
+    def command(self, behave: str) -> list[str]:
+        stand_in = [sys.executable, "-I", "-S", str(STAND_IN)]
+        return [*stand_in, "--diary", str(self.path), "--behave", behave]
+
+    def count(self, what: str) -> int:
+        return self.path.read_text().count(f" {what}\n") if self.path.exists() else 0
+
+    def alive(self) -> list[int]:
+        """Stand-ins that run now, whoever started them."""
+        diary = str(self.path)
+        return [
+            process.pid
+            for process in psutil.process_iter(["cmdline"])
+            if diary in (process.info["cmdline"] or ())
+        ]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110 - another process has no event to wait for
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def _pauses(caplog: pytest.LogCaptureFixture) -> list[object]:
+    """Seconds before each new start, as the log tells them."""
+    records = [r for r in caplog.records if "started again in" in r.getMessage()]
+    return [record.args[-1] for record in records if isinstance(record.args, tuple)]
+
+
+async def test_all_are_started_and_at_work_when_it_is_ready_and_stopped_at_the_end(
+    stage: Stage,
+) -> None:
+    async with stage.supervisor(workers=2) as supervisor:
+        await asyncio.wait_for(supervisor.ready(), 10)
+        assert len(set(supervisor.pids)) == 2
+        assert stage.count("started") == 2
+        assert stage.count("terminated") == 0
+    assert stage.count("terminated") == 2
+    assert stage.count("started") == 2
+    assert supervisor.pids == []
+    assert len({line.split()[0] for line in stage.path.read_text().splitlines()}) == 2
+
+
+async def test_a_worker_without_partitions_is_not_at_work_yet(stage: Stage) -> None:
+    async with stage.supervisor("idle") as supervisor:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(supervisor.ready(), 0.3)
+        assert stage.count("started") == 1
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+async def test_an_instance_id_is_stable_and_given_on_kafka_alone(
+    stage: Stage, embedded: bool
+) -> None:
+    seen = []
+    async with stage.supervisor(embedded=embedded) as supervisor:
+        for _ in range(2):
+            await stage.until(lambda: len(supervisor.pids) == 1 and supervisor.pids[0] not in seen)
+            await asyncio.wait_for(supervisor.ready(), 10)
+            [pid] = supervisor.pids
+            seen.append(pid)
+            arguments = psutil.Process(pid).cmdline()
+            assert ("--instance-id" in arguments) == (not embedded)
+            if not embedded:
+                after = arguments[arguments.index("--instance-id") + 1]
+                assert after == arguments[arguments.index("--id") + 1]
+            os.kill(pid, signal.SIGKILL)
+    assert len(set(stage.path.read_text().split()[::2])) == 1
+
+
+async def test_one_that_dies_again_and_again_is_started_after_pauses_that_grow(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with stage.supervisor("7") as supervisor:
+        with pytest.raises(WorkersFailed, match="does not start: exit code 7"):
+            await asyncio.wait_for(supervisor.ready(), 10)
+        await stage.until(lambda: stage.count("started") >= 6)
+    assert "exit code 7; started again in" in caplog.text
+    assert _pauses(caplog)[:5] == [0.02, 0.04, 0.08, 0.08, 0.08]
+
+
+async def test_one_that_lived_well_is_started_again_after_the_first_pause(
+    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervising, "_HEALTHY_S", 0.0)
+    async with stage.supervisor("7"):
+        await stage.until(lambda: stage.count("started") >= 4)
+    assert set(_pauses(caplog)) == {0.02}
+
+
+async def test_one_that_is_killed_comes_back_and_its_neighbour_is_left_alone(stage: Stage) -> None:
+    async with stage.supervisor(workers=2) as supervisor:
+        await asyncio.wait_for(supervisor.ready(), 10)
+        first, second = supervisor.pids
+        os.kill(first, signal.SIGKILL)
+        await stage.until(lambda: stage.count("started") == 3)
+        await asyncio.wait_for(supervisor.ready(), 10)
+        assert first not in supervisor.pids
+        assert second in supervisor.pids
+
+
+async def test_a_silent_one_is_killed_and_started_again(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with stage.supervisor("silent,well", timeout_s=0.4) as supervisor:
+        await stage.until(lambda: stage.count("started") == 2)
+        await asyncio.wait_for(supervisor.ready(), 10)
+    assert stage.count("terminated") == 1, "the silent one was killed, the other one told to stop"
+    assert "is killed: silent for" in caplog.text
+
+
+async def test_one_that_hangs_in_a_step_is_killed_and_its_successor_is_not_blamed(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with stage.supervisor("hangs,slow", timeout_s=5) as supervisor:
+        await stage.until(lambda: stage.count("started") == 2)
+        [pid] = supervisor.pids
+        await asyncio.wait_for(supervisor.ready(), 10)
+        assert supervisor.pids == [pid]
+    assert stage.count("started") == 2
+    assert caplog.text.count("one step of a computation takes") == 1
+
+
+async def test_what_else_a_worker_writes_is_no_beat_and_does_no_harm(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with stage.supervisor("chatty", timeout_s=0.5) as supervisor:
+        await asyncio.wait_for(supervisor.ready(), 10)
+        [pid] = supervisor.pids
+        await asyncio.sleep(0.7)
+        assert supervisor.pids == [pid]
+    assert "wrote: words of a library" in caplog.text
+
+
+async def test_without_models_it_fails_at_once(stage: Stage) -> None:
+    async with stage.supervisor("3", workers=2) as supervisor:
+        with pytest.raises(WorkersFailed, match="models"):
+            await asyncio.wait_for(supervisor.ready(), 10)
+        assert stage.count("started") <= 4
+
+
+async def test_one_that_does_not_stop_in_time_is_killed(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with stage.supervisor("stubborn", timeout_s=1) as supervisor:
+        await asyncio.wait_for(supervisor.ready(), 10)
+        [pid] = supervisor.pids
+    assert "does not stop in time" in caplog.text
+    assert not psutil.pid_exists(pid)
+    assert stage.count("started") == 1
+
+
+async def test_a_stop_between_two_starts_starts_no_more(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervising, "_FIRST_PAUSE_S", 60.0)
+    async with stage.supervisor("7") as supervisor:
+        await stage.until(lambda: stage.count("started") == 1 and not supervisor.pids)
+    assert stage.count("started") == 1
+
+
+async def test_a_stop_at_any_moment_of_a_start_leaves_nobody_behind(stage: Stage) -> None:
+    for turns in range(12):
+        supervisor = stage.supervisor(workers=2)
+        async with supervisor:
+            for _ in range(turns):
+                await asyncio.sleep(0.001)
+        assert supervisor.pids == []
+    assert stage.alive() == []
+
+
+async def test_workers_end_when_their_supervisor_is_killed(stage: Stage, tmp_path: Path) -> None:
+    script = (
+        "import asyncio, sys\n"
+        "from stream.settings import WorkerSettings\n"
+        "from stream.supervisor import Supervisor\n"
+        "async def main():\n"
+        "    settings = WorkerSettings(max_workers=2, blob_store_url=sys.argv[1])\n"
+        "    async with Supervisor(settings, command=sys.argv[2:]) as supervisor:\n"
+        "        await supervisor.ready()\n"
+        "        print('ready', flush=True)\n"
+        "        await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    blobs = (tmp_path / "blobs").as_uri()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        script,
+        blobs,
+        *stage.command("well"),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    assert await asyncio.wait_for(process.stdout.readline(), 20) == b"ready\n"
+    process.kill()
+    await process.wait()
+    killed_at = time.monotonic()
+    await stage.until(lambda: stage.count("orphaned") == 2)
+    assert time.monotonic() - killed_at < 2
+    assert stage.count("terminated") == 0
