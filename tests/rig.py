@@ -17,7 +17,7 @@ import orjson
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from schemas import wire
-from schemas.results import Result
+from schemas.results import Result, WorkerStatus
 from schemas.topics import OPERATIONS
 from stream.io.producer import Producer
 from stream.settings import WorkerSettings
@@ -58,7 +58,7 @@ class Outputs:
             )
         )
         names = [*(self._topics.result(operation) for operation in OPERATIONS)]
-        names += [self._topics.rejected, self._topics.replies]
+        names += [self._topics.rejected, self._topics.replies, self._topics.workers]
         known = self._consumer.list_topics(timeout=10).topics
         self._consumer.assign(
             [
@@ -112,6 +112,12 @@ class Outputs:
     @property
     def replies(self) -> list[Record]:
         return self.on(self._topics.replies)
+
+    def statuses(self) -> dict[str, WorkerStatus]:
+        """The last word of each worker, by its id."""
+        records = self.on(self._topics.workers)
+        words = (WorkerStatus.model_validate_json(record.value) for record in records)
+        return {status.id: status for status in words}
 
     def by_request(self) -> dict[str, Result]:
         return {record.result.request_id: record.result for record in self.results}
