@@ -143,7 +143,7 @@ class Gateway:
         """Where replies are read. Raises `NoWorker`, `BrokerAway` when none is to be expected."""
         if self._place is None:
             raise BrokerAway("replies cannot be received")
-        if not self._workers.any_able:
+        if not self._workers.any_able():
             if not self._broker_up:
                 raise BrokerAway("no broker is connected")
             raise NoWorker("no worker is heard that would answer")
@@ -191,7 +191,7 @@ class Gateway:
     @property
     def ready(self) -> bool:
         """Whether a request would be answered: replies are read, and an able worker is heard."""
-        return self._place is not None and self._broker_up and self._workers.any_able
+        return self._place is not None and self._broker_up and self._workers.any_able()
 
     @property
     def broker_up(self) -> bool:

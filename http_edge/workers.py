@@ -94,7 +94,6 @@ class HeardWorkers:
             for _, heard in sorted(self._heard.items())
         ]
 
-    @property
     def any_able(self) -> bool:
         """Whether a request would be answered."""
         now = self._clock()
