@@ -85,7 +85,7 @@ class ImageRef(BaseModel):
 
 def _not_too_deep(metadata: object) -> object:
     """Level by level: no recursion that could itself be too deep."""
-    level = [metadata] if isinstance(metadata, dict) else []
+    level: list[object] = [metadata] if isinstance(metadata, dict) else []
     for _ in range(_MAX_METADATA_DEPTH):
         level = [inner for value in level for inner in _inner(value)]
         if not level:
