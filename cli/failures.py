@@ -12,6 +12,8 @@ ASKED_WRONGLY = 2
 
 #: whose message says all there is to say; by name, so that nothing heavy is imported to compare
 _CLEAR = {
+    "benchmarks.batches": ("BenchmarkFailed",),
+    "benchmarks.processes": ("PsutilMissing",),
     "cli.following": ("BrokerAway", "TopicMissing"),
     "cli.parquet": ("ParquetMissing",),
     "schemas.errors": ("FacestreamError",),

@@ -1,0 +1,113 @@
+"""Results as they come: by their key, with the time of the last; nothing is parsed meanwhile."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import Consumer, TopicPartition
+
+from benchmarks.batches import BenchmarkFailed
+from schemas.topics import OPERATIONS
+from stream.io.kafka import KafkaSettings
+
+_POLL_S = 0.1
+_ANSWER_TIMEOUT_S = 10.0
+
+
+@dataclass(slots=True)
+class Arrival:
+    """What is expected, and what of it came: a result has its request's key."""
+
+    missing: set[bytes]
+    values: dict[bytes, bytes] = field(default_factory=dict)
+    #: time.perf_counter() when the latest new one came
+    last_at: float = 0.0
+    _complete: threading.Event = field(default_factory=threading.Event)
+
+    def take(self, key: bytes, value: bytes) -> None:
+        """A result that is not expected, or that came before, changes nothing."""
+        if key not in self.missing:
+            return
+        self.values[key] = value
+        self.last_at = time.perf_counter()
+        self.missing.discard(key)
+        if not self.missing:
+            self._complete.set()
+
+    def wait(self, patience_s: float) -> None:
+        """Until all came. Raises `BenchmarkFailed` when nothing new comes for `patience_s`."""
+        came = -1
+        while not self._complete.wait(patience_s):
+            if len(self.values) == came:
+                raise BenchmarkFailed(
+                    f"{len(self.missing)} of {came + len(self.missing)} results are missing, "
+                    f"and none came for {patience_s:g} s"
+                )
+            came = len(self.values)
+
+
+class Arrivals:
+    """Reads the result topics in a thread while the `with` block lasts."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._arrival = Arrival(set())
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._read, name="arrivals", daemon=True)
+
+    def __enter__(self) -> Self:
+        """What is published from now on is read. Raises `KafkaException`."""
+        self._consumer = Consumer(
+            self._settings.librdkafka_consumer(
+                **{
+                    "group.id": f"bench-{uuid.uuid4()}",  # asked for, and never joined
+                    "enable.auto.commit": False,
+                    "log_level": 0,
+                }
+            )
+        )
+        try:
+            known = self._consumer.list_topics(timeout=_ANSWER_TIMEOUT_S).topics
+            topics = [self._settings.topics.result(operation) for operation in OPERATIONS]
+            places = [
+                TopicPartition(topic, number)
+                for topic in topics
+                for number in known[topic].partitions
+            ]
+            for place in places:
+                _, place.offset = self._consumer.get_watermark_offsets(
+                    place, timeout=_ANSWER_TIMEOUT_S
+                )
+            self._consumer.assign(places)
+        except BaseException:
+            self._consumer.close()
+            raise
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self._consumer.close()
+
+    def expect(self, keys: Iterable[bytes]) -> Arrival:
+        """Collect the results of these requests, and forget what was expected before."""
+        self._arrival = Arrival(set(keys))
+        return self._arrival
+
+    def _read(self) -> None:
+        while not self._stopping.is_set():
+            message = self._consumer.poll(_POLL_S)
+            if message is not None and message.error() is None:
+                self._arrival.take(message.key() or b"", message.value() or b"")

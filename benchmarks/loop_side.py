@@ -1,0 +1,180 @@
+"""The plain loop: bare processes that read, decode and compute, with nothing around it."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import signal
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from benchmarks.batches import Batch, BenchmarkFailed, Run, mean_by_stage
+from schemas.errors import FacestreamError
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnContext, SpawnProcess
+    from multiprocessing.sharedctypes import Synchronized
+
+    from stream.pipeline import Pipeline
+    from stream.settings import WorkerSettings
+
+_START_TIMEOUT_S = 120.0
+_STOP_TIMEOUT_S = 10.0
+#: (position in the batch, faces or None where it failed, milliseconds by stage)
+Computed = tuple[int, int | None, dict[str, float]]
+
+
+class LoopSide:
+    """`with LoopSide(settings) as loop: await loop.run(batch)`, in `max_workers` processes.
+
+    They take the images of a batch one by one from a common counter, and sleep in between batches.
+    """
+
+    name = "loop"
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._context: SpawnContext = multiprocessing.get_context("spawn")
+        self._next: Synchronized[int] = self._context.Value("q", 0)
+        self._processes: list[SpawnProcess] = []
+        self._pipes: list[Connection[Any, Any]] = []
+
+    def __enter__(self) -> Self:
+        """Returns when every process has its models loaded. Raises `BenchmarkFailed`."""
+        try:
+            for number in range(self._settings.max_workers):
+                ours, theirs = self._context.Pipe()
+                process = self._context.Process(
+                    target=_serve,
+                    args=(self._settings, theirs, self._next),
+                    name=f"bare-loop-{number}",
+                    daemon=True,
+                )
+                process.start()
+                theirs.close()
+                self._processes.append(process)
+                self._pipes.append(ours)
+            self._answers(_START_TIMEOUT_S)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    @asynccontextmanager
+    async def awake(self) -> AsyncIterator[None]:
+        """Asleep, the processes wait at their pipes: there is nothing to do."""
+        yield
+
+    @property
+    def pids(self) -> list[int]:
+        return [process.pid for process in self._processes if process.pid is not None]
+
+    async def run(self, batch: Batch) -> Run:
+        """From the word to start to the last image's end. Raises `BenchmarkFailed`."""
+        return await asyncio.to_thread(self._run, batch)
+
+    def _run(self, batch: Batch) -> Run:
+        self._next.value = 0
+        started_at = time.perf_counter()
+        for pipe in self._pipes:
+            pipe.send(batch)
+        shares: list[list[Computed]] = self._answers(None)
+        elapsed_s = time.perf_counter() - started_at
+        computed = sorted((one for share in shares for one in share), key=lambda image: image[0])
+        if [position for position, _, _ in computed] != list(range(len(batch.paths))):
+            raise BenchmarkFailed("the bare loop did not compute each image once")
+        return Run(
+            elapsed_s=elapsed_s,
+            faces=tuple(faces for _, faces, _ in computed),
+            stage_ms=mean_by_stage([timings for _, _, timings in computed]),
+        )
+
+    def _answers(self, timeout_s: float | None) -> list[Any]:
+        """One of each process."""
+        answers: list[Any] = []
+        waiting = list(self._pipes)
+        while waiting:
+            ready = wait(waiting, timeout_s)
+            if not ready:
+                raise BenchmarkFailed(f"a bare process did not answer within {timeout_s} s")
+            for pipe in ready:
+                assert isinstance(pipe, Connection)
+                try:
+                    answers.append(pipe.recv())
+                except EOFError:
+                    raise BenchmarkFailed(
+                        "a bare process ended; its own message is above"
+                    ) from None
+                waiting.remove(pipe)
+        return answers
+
+    def _stop(self) -> None:
+        for process in self._processes:
+            process.terminate()  # it holds nothing; a pipe that closes ends it too
+        for process in self._processes:
+            process.join(_STOP_TIMEOUT_S)
+            if process.is_alive():
+                process.kill()
+                process.join()
+        for pipe in self._pipes:
+            pipe.close()
+
+
+def _serve(
+    settings: WorkerSettings, pipe: Connection[Any, Any], following: Synchronized[int]
+) -> None:
+    """A bare process: its answer to nothing is that it is ready, to a batch what it computed."""
+    from stream.models.loading import load_models
+    from stream.pipeline import Pipeline
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which closes the pipe
+    pipeline = Pipeline(load_models(settings), settings)
+    with suppress(EOFError, BrokenPipeError):
+        pipe.send(None)
+        while True:
+            batch: Batch = pipe.recv()
+            pipe.send([_compute(pipeline, settings, batch, n) for n in _taken(batch, following)])
+
+
+def _taken(batch: Batch, following: Synchronized[int]) -> Iterable[int]:
+    """Positions in the batch, until all are taken by one process or another."""
+    while True:
+        with following.get_lock():
+            position = following.value
+            following.value += 1
+        if position >= len(batch.paths):
+            return
+        yield position
+
+
+def _compute(pipeline: Pipeline, settings: WorkerSettings, batch: Batch, position: int) -> Computed:
+    from stream.images import decode
+
+    timings_ms: dict[str, float] = {}
+    started_at = time.perf_counter()
+    try:
+        data = Path(batch.paths[position]).read_bytes()
+        read_at = time.perf_counter()
+        pixels = decode(data, settings.max_image_pixels)
+        decoded_at = time.perf_counter()
+        timings_ms |= {
+            "fetch": (read_at - started_at) * 1000,
+            "decode": (decoded_at - read_at) * 1000,
+        }
+        faces = pipeline.run(pixels, batch.operation, batch.max_faces, timings_ms)
+    except (FacestreamError, OSError):
+        return position, None, timings_ms
+    return position, len(faces), timings_ms
