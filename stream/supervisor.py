@@ -57,6 +57,7 @@ class _Slot:
     beat: Beat | None = None
     beat_at: float = 0.0
     exit_code: int | None = None
+    #: since one was at work
     deaths: int = 0
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -243,6 +244,7 @@ class Supervisor:
                 continue
             slot.beat_at = time.monotonic()
             if slot.beat.state == "running" and slot.beat.partitions:
+                slot.deaths, slot.exit_code = 0, None
                 slot.ready.set()
 
     def _hung(self, slot: _Slot) -> str | None:

@@ -12,13 +12,13 @@ from tests.rig import Rig, by_reference
 
 #: read by Python at the start of every worker: decoding this one image is a segmentation fault
 _CRASHING_DECODER = """
-import os, signal, sys
+import signal, sys
 if "stream.worker" in " ".join(sys.orig_argv):
     import stream.fetching as fetching
     sound = fetching.decode
     def decode(data, max_pixels):
         if b"poison" in data[-16:]:
-            os.kill(os.getpid(), signal.SIGSEGV)
+            signal.raise_signal(signal.SIGSEGV)  # in this thread, as a real one is
         return sound(data, max_pixels)
     fetching.decode = decode
 """

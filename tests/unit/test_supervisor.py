@@ -152,6 +152,17 @@ async def test_one_that_is_killed_comes_back_and_its_neighbour_is_left_alone(sta
         assert second in supervisor.pids
 
 
+async def test_deaths_of_workers_that_were_at_work_are_no_bad_start(stage: Stage) -> None:
+    async with stage.supervisor("3,7,well") as supervisor:
+        await stage.until(lambda: stage.count("started") == 3)
+        for started in (4, 5, 6):
+            await stage.until(lambda: bool(supervisor.pids))
+            await asyncio.wait_for(supervisor.ready(), 10)
+            os.kill(supervisor.pids[0], signal.SIGKILL)
+            await stage.until(lambda at_least=started: stage.count("started") == at_least)  # type: ignore[misc]  # a default binds the loop's variable
+        await asyncio.wait_for(supervisor.ready(), 10)
+
+
 async def test_a_silent_one_is_killed_and_started_again(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
