@@ -1,0 +1,71 @@
+"""What is for people and for Prometheus: documentation, its files, the schema, the metrics."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from aiohttp import web
+
+from http_edge import metrics
+from http_edge.edge import EDGE
+from http_edge.openapi import document_bytes
+
+OPENAPI = "/openapi.json"
+
+_STATIC = Path(__file__).parent / "static"
+#: nothing from elsewhere, no inline script; styles of a page's own making carry its nonce
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src blob:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_OPENAPI_BYTES: Final = web.AppKey("openapi", bytes)
+
+
+def add_to(app: web.Application) -> None:
+    app[_OPENAPI_BYTES] = document_bytes(app[EDGE].settings)
+    app.router.add_get("/", _start)
+    app.router.add_get("/docs", _docs)
+    app.router.add_get("/redoc", _redoc)
+    app.router.add_get("/metrics", _metrics)
+    app.router.add_static("/static", _STATIC)
+
+
+async def openapi(request: web.Request) -> web.Response:
+    return web.Response(body=request.app[_OPENAPI_BYTES], content_type="application/json")
+
+
+async def _start(request: web.Request) -> web.Response:
+    del request  # every caller is led to the same page
+    return web.Response(status=302, headers={"Location": "/docs"})
+
+
+async def _docs(request: web.Request) -> web.Response:
+    del request
+    return _page("docs.html")
+
+
+async def _redoc(request: web.Request) -> web.Response:
+    del request
+    return _page("redoc.html")
+
+
+async def _metrics(request: web.Request) -> web.Response:
+    exposed = request.app[EDGE].metrics.exposed()
+    return web.Response(body=exposed, headers={"Content-Type": metrics.CONTENT_TYPE})
+
+
+def _page(name: str) -> web.Response:
+    nonce = secrets.token_urlsafe(16)
+    text = Template((_STATIC / name).read_text(encoding="utf-8")).substitute(nonce=nonce)
+    return web.Response(
+        text=text,
+        content_type="text/html",
+        headers={
+            "Content-Security-Policy": _POLICY.format(nonce=nonce),
+            "Referrer-Policy": "no-referrer",
+        },
+    )

@@ -1,0 +1,2 @@
+const place = document.getElementById("redoc");
+Redoc.init("openapi.json", { nonce: place.dataset.nonce }, place);
