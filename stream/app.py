@@ -32,6 +32,8 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
     lanes: dict[LaneName, Lane]
     #: the partitions that this worker reads now
     held: set[Partition]
+    #: whether the group has given it any share yet, be it an empty one
+    assigned: bool
 
     async def before_revocation(self) -> None:
         """Finish what is busy, in both lanes at once."""
@@ -64,6 +66,7 @@ def build_app(
     app.transport = Transport(app.conf.broker_consumer, app)
     app.lanes = {}
     app.held = set()
+    app.assigned = False
     limits = LaneLimits()
     topics: dict[LaneName, str] = {
         "interactive": settings.topics.requests,
@@ -86,6 +89,7 @@ def build_app(
 
 async def _on_assigned(app: FaceApp, assigned: set[Any], **_: Any) -> None:
     app.held = {Partition(tp.topic, tp.partition) for tp in assigned}
+    app.assigned = True
     log.info("holds %s", by_topic(app.held))
     for lane in app.lanes.values():
         lane.abandon_others(app.held)

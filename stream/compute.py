@@ -96,8 +96,8 @@ class ComputeThread:
             steps.close()
         except StopIteration as end:
             settle, outcome = job.future.set_result, end.value
-        except Exception as error:  # noqa: BLE001 - handed to the awaiting task, whatever it is
-            settle, outcome = job.future.set_exception, error
+        except BaseException as error:  # noqa: BLE001 - this thread outlives whatever a model raises
+            settle, outcome = job.future.set_exception, _as_error(error)
         self._step_started_at = None
         if settle is not None:
             self._tell(job, settle, outcome)
@@ -117,3 +117,10 @@ class ComputeThread:
                 settle(outcome)
 
         job.loop.call_soon_threadsafe(deliver)
+
+
+def _as_error(error: BaseException) -> Exception:
+    """A future takes no StopIteration, and a caller would take a CancelledError for its own."""
+    if isinstance(error, Exception):
+        return error
+    return RuntimeError(f"the computation raised {type(error).__name__}")

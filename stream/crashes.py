@@ -120,8 +120,12 @@ async def report_crash(
     worker_id: str,
     exit_code: int | None,
 ) -> None:
-    """Tell every worker of a death: a record for each event that was in native code then."""
+    """Tell every worker of a death: a record for each event that was in native code then.
+
+    All are handed over before the first is waited for. Raises `SendFailed`.
+    """
     now_ms = round(time.time() * 1000)
+    sent: list[asyncio.Future[None]] = []
     for suspect in suspects:
         report = CrashReport(
             **suspect._asdict(), worker=worker_id, exit_code=exit_code, at_ms=now_ms
@@ -131,6 +135,10 @@ async def report_crash(
             wire.CRASH_TYPE, event_id=str(uuid.uuid4()), source=f"/facestream/workers/{worker_id}"
         )
         try:
-            await producer.send(topics.crashes, wire.dumps(report), key=key, headers=headers)
+            sent.append(
+                await producer.enqueue(topics.crashes, wire.dumps(report), key=key, headers=headers)
+            )
         except (MessageTooLarge, SendFailed) as error:
             log.warning("the death of %s over %s was not told: %s", worker_id, suspect, error)
+    for confirmed in sent:
+        await confirmed

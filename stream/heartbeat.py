@@ -27,8 +27,8 @@ class Beat(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     state: WorkerState
-    partitions: int = 0
-    """Held now."""
+    partitions: int | None = None
+    """Held now; `None` until a first assignment, which may be of none."""
     step_age_s: float
     """Seconds since the step in the compute thread began; 0 when it is idle."""
 

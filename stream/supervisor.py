@@ -24,7 +24,7 @@ from stream.crash_notes import read_notes
 from stream.crashes import report_crash
 from stream.heartbeat import EXIT_NO_MODELS, Beat
 from stream.io.blobs import BlobStore, BlobStoreError
-from stream.io.producer import Producer
+from stream.io.producer import Producer, SendFailed
 from stream.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ _KILL_RESERVE_S = 2.0
 #: OpenBLAS would start a thread a core in each process; OpenCV warns of each damaged image
 _NATIVE_LIBRARIES = {"OPENBLAS_NUM_THREADS": "1", "OPENCV_LOG_LEVEL": "ERROR"}
 _SWEEP_S = 600.0
+#: longer than that the start of the next process does not wait for the broker
+_REPORT_S = 5.0
 
 
 class WorkersFailed(RuntimeError):
@@ -181,13 +183,17 @@ class Supervisor:
         if not suspects or slot.exit_code is None or slot.exit_code >= 0:
             return  # it ended by itself: no event killed it
         log.error("worker %s died over one of %s", slot.worker_id, suspects)
-        await report_crash(
-            self._producer,
-            self._settings.topics,
-            suspects,
-            worker_id=slot.worker_id,
-            exit_code=slot.exit_code,
-        )
+        try:
+            async with asyncio.timeout(_REPORT_S):
+                await report_crash(
+                    self._producer,
+                    self._settings.topics,
+                    suspects,
+                    worker_id=slot.worker_id,
+                    exit_code=slot.exit_code,
+                )
+        except (TimeoutError, SendFailed) as error:
+            log.warning("the death of %s is not told yet: %r", slot.worker_id, error)
 
     def _notes_of(self, slot: _Slot) -> Path:
         return self._notes_folder / f"{slot.worker_id}.notes"
@@ -243,7 +249,7 @@ class Supervisor:
                 log.info("worker %s wrote: %s", slot.worker_id, line.decode(errors="replace"))
                 continue
             slot.beat_at = time.monotonic()
-            if slot.beat.state == "running" and slot.beat.partitions:
+            if slot.beat.state == "running" and slot.beat.partitions is not None:
                 slot.deaths, slot.exit_code = 0, None
                 slot.ready.set()
 

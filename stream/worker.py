@@ -174,7 +174,7 @@ async def _beat(worker: Worker) -> None:
     while True:
         beat = Beat(
             state=worker.state,
-            partitions=len(worker.app.held) if worker.app else 0,
+            partitions=len(worker.app.held) if worker.app and worker.app.assigned else None,
             step_age_s=worker.compute.step_age_s,
         )
         write_beat(sys.stdout, beat)

@@ -59,7 +59,7 @@ def behave(behaviour: str) -> None:
         say("words of a library")
         say("x" * 200_000)
     step_age_s = 1000.0 if behaviour == "hangs" else 0.0
-    partitions = 0 if behaviour == "idle" else 4
+    partitions = None if behaviour == "idle" else 4
     while True:
         beat = {"state": "running", "partitions": partitions, "step_age_s": step_age_s}
         say(json.dumps(beat))

@@ -41,6 +41,21 @@ async def test_what_a_step_raises_reaches_the_caller_and_the_thread_lives(
     assert await compute.run(1, sound) == 1
 
 
+async def test_the_thread_outlives_even_what_is_no_exception(compute: ComputeThread) -> None:
+    def broken() -> Generator[None, None, int]:
+        yield
+        raise asyncio.CancelledError
+
+    with pytest.raises(RuntimeError, match="CancelledError"):
+        await compute.run(1, broken)
+
+    def sound() -> Generator[None, None, int]:
+        yield
+        return 1
+
+    assert await compute.run(1, sound) == 1
+
+
 async def test_urgent_work_goes_between_two_steps_of_a_running_job(compute: ComputeThread) -> None:
     order: list[str] = []
     in_first_step = threading.Event()

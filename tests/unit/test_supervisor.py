@@ -94,7 +94,7 @@ async def test_all_are_started_and_at_work_when_it_is_ready_and_stopped_at_the_e
     assert len({line.split()[0] for line in stage.path.read_text().splitlines()}) == 2
 
 
-async def test_a_worker_without_partitions_is_not_at_work_yet(stage: Stage) -> None:
+async def test_a_worker_without_an_assignment_is_not_at_work_yet(stage: Stage) -> None:
     async with stage.supervisor("idle") as supervisor:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(supervisor.ready(), 0.3)
