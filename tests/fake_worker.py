@@ -21,7 +21,7 @@ from tests.brokers import Broker
 
 MODELS = ModelInfo(pack="fake", detector="det@00000000", recognizer="rec@00000000")
 
-#: what becomes of a request; None: it is never answered
+#: what becomes of a request; None: it gets no answer
 Answer = Callable[[Request], Result | None]
 
 
@@ -58,11 +58,12 @@ def answer(request: Request, **changes: Any) -> Result:
 class FakeWorker:
     """`async with FakeWorker(broker, answer):` holds every partition of the interactive lane.
 
-    `requests` are those that came, with their headers; `partitions`, where they lay.
+    `requests` are those that came, with their headers; `partitions`, where they lay. Where `answer`
+    is None it is heard, and reads nothing.
     """
 
     def __init__(
-        self, broker: Broker, answer: Answer = one_face, *, heartbeat_interval_s: float = 0.2
+        self, broker: Broker, answer: Answer | None = one_face, *, heartbeat_interval_s: float = 0.2
     ) -> None:
         self.requests: list[tuple[Request, wire.RequestHeaders]] = []
         self.partitions: list[int] = []
@@ -72,14 +73,17 @@ class FakeWorker:
         self._id = f"fake-{uuid.uuid4().hex[:8]}"
         self._producer = Producer(broker.kafka_settings.librdkafka())
         self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         await self._producer.__aenter__()
-        consumer = await asyncio.to_thread(self._consumer)
-        self._thread = threading.Thread(target=self._read, args=(consumer,), daemon=True)
-        self._thread.start()
+        if self._answer is not None:
+            consumer = await asyncio.to_thread(self._consumer)
+            reading = (consumer, self._answer)
+            self._thread = threading.Thread(target=self._read, args=reading, daemon=True)
+            self._thread.start()
         self._keep(self._say())
         return self
 
@@ -90,7 +94,8 @@ class FakeWorker:
         traceback: TracebackType | None,
     ) -> None:
         self._stopping.set()
-        await asyncio.to_thread(self._thread.join)
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -111,7 +116,7 @@ class FakeWorker:
         )
         return consumer
 
-    def _read(self, consumer: Consumer) -> None:
+    def _read(self, consumer: Consumer, answer: Answer) -> None:
         while not self._stopping.is_set():
             message = consumer.poll(0.05)
             if message is None or message.error() is not None:
@@ -120,7 +125,7 @@ class FakeWorker:
             came = (parse_request(message.value()), wire.parse_headers(headers))
             self.requests.append(came)
             self.partitions.append(message.partition() or 0)
-            self._loop.call_soon_threadsafe(self._keep, self._reply(*came))
+            self._loop.call_soon_threadsafe(self._keep, self._reply(answer, *came))
         consumer.close()
 
     def _keep(self, coroutine: Any) -> None:
@@ -128,8 +133,8 @@ class FakeWorker:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _reply(self, request: Request, headers: wire.RequestHeaders) -> None:
-        result = self._answer(request)
+    async def _reply(self, answer: Answer, request: Request, headers: wire.RequestHeaders) -> None:
+        result = answer(request)
         reply = headers.reply
         if result is None or reply is None:
             return

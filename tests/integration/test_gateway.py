@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import psutil
 import pytest
 
 from http_edge.kafka import BrokerAway, Gateway, NoAnswer, NoWorker
@@ -170,6 +172,30 @@ async def test_what_is_no_reply_of_ours_disturbs_nobody(broker: Broker) -> None:
         result = await gateway.ask("embed", IMAGE)
     assert result.status == "ok"
     assert metrics.registry.get_sample_value("facestream_edge_unknown_replies_total") == 2
+
+
+async def test_ten_thousand_requests_that_nobody_answers_leave_no_memory_behind(
+    embedded_broker: Broker,
+) -> None:
+    image = ImageRef(data=base64.b64encode(bytes(3_000)).decode())
+    process = psutil.Process()
+
+    async def ask_in_vain(times: int) -> None:
+        for _ in range(times):
+            # A machine that is busy may not have confirmed the event so soon.
+            with pytest.raises((NoAnswer, BrokerAway)):
+                await gateway.ask("embed", image, deadline_s=0.1)
+
+    async with FakeWorker(embedded_broker, None), gateway_on(embedded_broker) as gateway:
+        await asyncio.wait_for(gateway.until_ready(), 10)
+        await asyncio.gather(*(ask_in_vain(20) for _ in range(100)))
+        gc.collect()
+        warm_bytes = process.memory_info().rss
+        await asyncio.gather(*(ask_in_vain(100) for _ in range(100)))
+        gc.collect()
+        grown_bytes = process.memory_info().rss - warm_bytes
+        assert gateway.pending == 0
+    assert grown_bytes < 2_000_000, "each kept its 4 KB event: 40 MB"
 
 
 async def test_a_broker_that_takes_nothing_is_told_in_time_and_waited_for_no_longer() -> None:
