@@ -14,6 +14,7 @@ ASKED_WRONGLY = 2
 _CLEAR = {
     "benchmarks.batches": ("BenchmarkFailed",),
     "benchmarks.processes": ("PsutilMissing",),
+    "cli.edge_process": ("EdgeFailed",),
     "cli.following": ("BrokerAway", "TopicMissing"),
     "cli.parquet": ("ParquetMissing",),
     "schemas.errors": ("FacestreamError",),

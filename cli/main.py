@@ -12,10 +12,11 @@ from cli.failures import explain
 #: in the order in which somebody new needs them: the module, and the line that `--help` shows
 COMMANDS = {
     "demo": "the main job on sample photographs, in one go",
-    "up": "workers, and the embedded broker unless another is named",
+    "up": "workers and the HTTP API, and the embedded broker unless another is named",
     "publish": "photographs in: publish them as requests",
     "consume": "faces out: follow a result topic, or write it to a file",
     "worker": "the worker processes of this host",
+    "edge": "the HTTP API in front of the stream",
     "topics": "create or check the topics on a real cluster",
     "models": "the packs of models: files, hashes, licence",
     "schemas": "the contract: JSON Schemas and AsyncAPI",

@@ -6,9 +6,11 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from cli.edge_process import EdgeProcess
     from stream.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -35,11 +37,13 @@ async def run_workers(
     on_ready: Callable[[], None],
     *,
     patient: bool = False,
+    edge: EdgeProcess | None = None,
 ) -> None:
     """Start the workers, call `on_ready` when all are at work, stop them in order at the end.
 
-    Raises `PackUnavailable` before anything is started, and `WorkersFailed` when they cannot
-    start, unless `patient`: then they are tried until they can.
+    `edge` is started beside them and stopped before them. Raises `PackUnavailable` before anything
+    is started, and `WorkersFailed` or `EdgeFailed` when they cannot start, unless `patient`: then
+    they are tried until they can.
     """
     from stream.models import packs
     from stream.supervisor import Supervisor, WorkersFailed
@@ -50,11 +54,17 @@ async def run_workers(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Supervisor(settings, environ) as supervisor:
+    async with AsyncExitStack() as stack:
+        supervisor = await stack.enter_async_context(Supervisor(settings, environ))
+        starts = [supervisor.ready()]
+        if edge is not None:
+            await stack.enter_async_context(edge)
+            starts.append(edge.ready())
         stopped = asyncio.create_task(stop.wait())
-        ready = asyncio.create_task(supervisor.ready())
+        ready = asyncio.gather(*starts)
+        either: set[asyncio.Future[Any]] = {stopped, ready}
         try:
-            await asyncio.wait({stopped, ready}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if ready.done():
                 try:
                     ready.result()

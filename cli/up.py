@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from http_edge.settings import EdgeSettings
     from stream.settings import WorkerSettings
+
+Settings = TypeVar("Settings", "EdgeSettings", "WorkerSettings")
 
 
 @click.command("up")
 @click.option("--workers", type=click.IntRange(1, 256), help="processes; else MAX_WORKERS")
+@click.option("--port", type=click.IntRange(0, 65535), help="of the HTTP API; else PORT, else 8000")
 @click.option(
     "--partitions",
     type=click.IntRange(1, 1000),
@@ -21,20 +27,26 @@ if TYPE_CHECKING:
     show_default=True,
     help="of each lane, where topics are created",
 )
-def command(workers: int | None, partitions: int) -> None:
-    """Run workers, on the embedded broker unless KAFKA_BOOTSTRAP_SERVERS names another."""
+def command(workers: int | None, port: int | None, partitions: int) -> None:
+    """Run workers and the HTTP API, on the embedded broker unless KAFKA_BOOTSTRAP_SERVERS names
+    another.
+    """
+    from cli.edge_process import EdgeProcess
     from cli.running import RunningBroker, announce
     from cli.supervised import log_to_stderr, run_until_told, run_workers
+    from http_edge.settings import EdgeSettings
     from stream.settings import WorkerSettings
 
     log_to_stderr()
     changes = {} if workers is None else {"MAX_WORKERS": str(workers)}
+    changes |= {} if port is None else {"PORT": str(port)}
+    new_key = None if os.environ.get("API_KEY") else secrets.token_urlsafe(24)
+    changes |= {} if new_key is None else {"API_KEY": new_key}
     with ExitStack() as stack:
-        if "KAFKA_BOOTSTRAP_SERVERS" not in os.environ:
+        edge_settings = _settings(EdgeSettings, changes)
+        if not os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
             changes |= _embedded_broker(stack, partitions)
-        settings = WorkerSettings.model_validate(
-            {name.lower(): value for name, value in changes.items()}
-        )
+        settings = _settings(WorkerSettings, changes)
         if not settings.kafka_embedded:
             _create_missing_topics(settings, partitions)
         broker = RunningBroker(
@@ -43,6 +55,8 @@ def command(workers: int | None, partitions: int) -> None:
             topic_prefix=settings.topic_prefix,
             blob_store_url=settings.blob_store_url,
         )
+        environ = dict(os.environ) | changes
+        edge = EdgeProcess(environ, longest_answer_s=edge_settings.request_timeout_s)
 
         def on_ready() -> None:
             stack.enter_context(announce(broker))
@@ -51,8 +65,17 @@ def command(workers: int | None, partitions: int) -> None:
                 f"Ready: {settings.max_workers} workers on {kind}, "
                 f"KAFKA_BOOTSTRAP_SERVERS={settings.kafka_bootstrap_servers}"
             )
+            click.echo(f"Ready: {edge.url}/docs{_said_of(new_key)}")
 
-        run_until_told(run_workers(settings, dict(os.environ) | changes, on_ready))
+        run_until_told(run_workers(settings, environ, on_ready, edge=edge))
+
+
+def _settings(kind: type[Settings], changes: Mapping[str, str]) -> Settings:
+    return kind.model_validate({name.lower(): value for name, value in changes.items()})
+
+
+def _said_of(new_key: str | None) -> str:
+    return "" if new_key is None else f", API_KEY={new_key} (made for this run: none was set)"
 
 
 def _embedded_broker(stack: ExitStack, partitions: int) -> dict[str, str]:

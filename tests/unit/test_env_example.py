@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic_settings import BaseSettings
 
 from cli.publishing import PublishSettings
+from http_edge.settings import EdgeSettings
 from stream.settings import WorkerSettings
 
 _LINES = (Path(__file__).parents[2] / ".env.example").read_text().splitlines()
@@ -18,20 +20,26 @@ _SHOWN = {
     if (found := re.fullmatch(r"#(?P<name>[A-Z0-9_]+)=(?P<value>.*)", line))
 }
 
+_KINDS: tuple[type[BaseSettings], ...] = (WorkerSettings, PublishSettings, EdgeSettings)
+
 
 def test_it_names_every_setting_and_no_other() -> None:
-    fields = {**WorkerSettings.model_fields, **PublishSettings.model_fields}
+    fields = {name for kind in _KINDS for name in kind.model_fields}
     assert set(_SHOWN) == {name.upper() for name in fields}
 
 
-def test_what_it_shows_are_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", _KINDS)
+def test_what_it_shows_are_the_defaults(
+    kind: type[BaseSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in _SHOWN:
         monkeypatch.delenv(name, raising=False)
-    defaults = WorkerSettings()
+    monkeypatch.setenv("API_KEY", "without-a-default")
+    defaults = kind()
     for name, value in _SHOWN.items():
         if value:
             monkeypatch.setenv(name, value)
-    assert WorkerSettings() == defaults
+    assert kind() == defaults
 
 
 def test_each_group_of_settings_is_explained() -> None:
