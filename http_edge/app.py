@@ -11,7 +11,7 @@ from aiohttp import web
 
 from http_edge import pages
 from http_edge.auth import CHALLENGE
-from http_edge.contract import ROUTES
+from http_edge.contract import API, ROUTES
 from http_edge.edge import EDGE, Edge
 from http_edge.errors import Problem, Unauthorized, problem_of, unexpected
 from http_edge.intake import RECEIVED
@@ -51,13 +51,6 @@ def build_app(
     return app
 
 
-def runner_of(app: web.Application) -> web.AppRunner:
-    """The runner of an app of `build_app`: a caller who hangs up is waited for no longer, and the
-    log has our lines alone.
-    """
-    return web.AppRunner(app, handler_cancellation=True, access_log=None)
-
-
 def _allow_origins(app: web.Application, origins: tuple[str, ...]) -> None:
     """CORS for every route that is there by now."""
     options = {
@@ -79,7 +72,7 @@ async def _answering(request: web.Request, handler: Handler) -> web.StreamRespon
     try:
         response, code = await _respond(request, handler, request_id)
         status = response.status
-        _add_headers(response, request_id)
+        _add_headers(response, request_id, api=request.path.startswith(API))
         return response
     finally:
         seconds = time.monotonic() - started
@@ -134,11 +127,11 @@ def _error_response(problem: Problem, request_id: str) -> web.Response:
     return response
 
 
-def _add_headers(response: web.StreamResponse, request_id: str) -> None:
+def _add_headers(response: web.StreamResponse, request_id: str, *, api: bool) -> None:
     response.headers[REQUEST_ID] = request_id
     response.headers["Server"] = "facestream"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("Cache-Control", "no-store" if api else "no-cache")
     response.headers.setdefault("Vary", "Origin")
 
 

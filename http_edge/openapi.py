@@ -61,7 +61,7 @@ def document(settings: EdgeSettings) -> Document:
             "title": "Facestream",
             "version": version("facestream"),
             "description": "Faces, embeddings and attributes of images, computed by workers behind "
-            f"Kafka.\n\nAn image has at most {settings.max_image_bytes} bytes and comes in any of "
+            f"Kafka.\n\nAn image has at most {settings.max_image_bytes / 2**20:.4g} MiB and comes in any of "
             "five forms: multipart `file`, the field `image_base64` of a form, `image_base64` or "
             "`image_url` in JSON, or the raw body with an `image/*` type. JPEG, PNG, WebP, GIF and "
             "BMP are read.\n\nEvery error has the same shape; `code` is for programs.",
@@ -160,7 +160,8 @@ def _image_forms() -> Document:
                 "description": "One of the two",
                 "properties": {
                     "file": {**_BINARY, "description": "the image file"},
-                    "image_base64": _BASE64_FIELD,
+                    # documentation that is tried out sends what stands here, beside the file
+                    "image_base64": {**_BASE64_FIELD, "example": ""},
                 },
                 "oneOf": [{"required": ["file"]}, {"required": ["image_base64"]}],
             }

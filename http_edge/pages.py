@@ -18,9 +18,14 @@ OPENAPI = "/openapi.json"
 _STATIC = Path(__file__).parent / "static"
 #: nothing from elsewhere, no inline script; styles of a page's own making carry its nonce
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; "
+    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}' {styles}; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src blob:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+#: the two style elements that ReDoc adds without its nonce, of which one is empty
+_STYLES = (
+    "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' "
+    "'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='"
 )
 _OPENAPI_BYTES: Final = web.AppKey("openapi", bytes)
 
@@ -65,7 +70,7 @@ def _page(name: str) -> web.Response:
         text=text,
         content_type="text/html",
         headers={
-            "Content-Security-Policy": _POLICY.format(nonce=nonce),
+            "Content-Security-Policy": _POLICY.format(nonce=nonce, styles=_STYLES),
             "Referrer-Policy": "no-referrer",
         },
     )

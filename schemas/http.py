@@ -47,7 +47,7 @@ BoxOut = Annotated[
 ]
 EmbeddingOut = Annotated[
     Embedding,
-    Field(description="as the model gives it, not normalised", examples=[EXAMPLE_EMBEDDING]),
+    Field(description="as the model gives it, not normalised"),
 ]
 
 
@@ -66,16 +66,14 @@ class ImageBody(_In):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "oneOf": [  # a null beside the other is as good as none
-                {"required": [name], "properties": {name: {"type": "string"}}}
-                for name in ("image_base64", "image_url")
-            ],
+            # a null beside the other is as good as none, and not worth being told
+            "oneOf": [{"required": ["image_base64"]}, {"required": ["image_url"]}],
             "examples": [{"image_base64": _PIXEL}],
         }
     )
 
-    image_base64: Image | None = Field(default=None, min_length=1)
-    image_url: str | None = Field(
+    image_base64: Image | SkipJsonSchema[None] = Field(default=None, min_length=1)
+    image_url: str | SkipJsonSchema[None] = Field(
         default=None,
         max_length=MAX_URL_CHARS,
         pattern="^[hH][tT][tT][pP][sS]?://[^/]",
