@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -28,22 +30,26 @@ class Arrival:
     values: dict[bytes, bytes] = field(default_factory=dict)
     #: time.perf_counter() when the latest new one came
     last_at: float = 0.0
-    _complete: threading.Event = field(default_factory=threading.Event)
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    _complete: asyncio.Event = field(default_factory=asyncio.Event)
 
     def take(self, key: bytes, value: bytes) -> None:
-        """A result that is not expected, or that came before, changes nothing."""
+        """From any thread. What is not expected, or came before, changes nothing."""
         if key not in self.missing:
             return
         self.values[key] = value
         self.last_at = time.perf_counter()
         self.missing.discard(key)
         if not self.missing:
-            self._complete.set()
+            self._loop.call_soon_threadsafe(self._complete.set)
 
-    def wait(self, patience_s: float) -> None:
+    async def wait(self, patience_s: float) -> None:
         """Until all came. Raises `BenchmarkFailed` when nothing new comes for `patience_s`."""
         came = -1
-        while not self._complete.wait(patience_s):
+        while not self._complete.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._complete.wait(), patience_s)
+                return
             if len(self.values) == came:
                 raise BenchmarkFailed(
                     f"{len(self.missing)} of {came + len(self.missing)} results are missing, "
@@ -57,7 +63,7 @@ class Arrivals:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._arrival = Arrival(set())
+        self._arrival: Arrival | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._read, name="arrivals", daemon=True)
 
@@ -102,12 +108,13 @@ class Arrivals:
         self._consumer.close()
 
     def expect(self, keys: Iterable[bytes]) -> Arrival:
-        """Collect the results of these requests, and forget what was expected before."""
-        self._arrival = Arrival(set(keys))
-        return self._arrival
+        """From now on these are collected, and no others."""
+        self._arrival = arrival = Arrival(set(keys))
+        return arrival
 
     def _read(self) -> None:
         while not self._stopping.is_set():
             message = self._consumer.poll(_POLL_S)
-            if message is not None and message.error() is None:
-                self._arrival.take(message.key() or b"", message.value() or b"")
+            arrival = self._arrival
+            if message is not None and message.error() is None and arrival is not None:
+                arrival.take(message.key() or b"", message.value() or b"")

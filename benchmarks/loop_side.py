@@ -6,8 +6,8 @@ import asyncio
 import multiprocessing
 import signal
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +30,7 @@ Computed = tuple[int, int | None, dict[str, float]]
 
 
 class LoopSide:
-    """`with LoopSide(settings) as loop: await loop.run(batch)`, in `max_workers` processes.
+    """`async with LoopSide(settings) as loop: await loop.run(batch)`, in `max_workers` processes.
 
     They take the images of a batch one by one from a common counter, and sleep in between batches.
     """
@@ -44,34 +44,35 @@ class LoopSide:
         self._processes: list[SpawnProcess] = []
         self._pipes: list[Connection[Any, Any]] = []
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         """Returns when every process has its models loaded. Raises `BenchmarkFailed`."""
         try:
-            for number in range(self._settings.max_workers):
-                ours, theirs = self._context.Pipe()
-                process = self._context.Process(
-                    target=_serve,
-                    args=(self._settings, theirs, self._next),
-                    name=f"bare-loop-{number}",
-                    daemon=True,
-                )
-                process.start()
-                theirs.close()
-                self._processes.append(process)
-                self._pipes.append(ours)
-            self._answers(_START_TIMEOUT_S)
+            with _interrupts_blocked():
+                for number in range(self._settings.max_workers):
+                    self._start(f"bare-loop-{number}")
+            await asyncio.to_thread(self._answers, _START_TIMEOUT_S)
         except BaseException:
             self._stop()
             raise
         return self
 
-    def __exit__(
+    async def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
         self._stop()
+
+    def _start(self, name: str) -> None:
+        ours, theirs = self._context.Pipe()
+        self._pipes.append(ours)
+        with theirs:
+            process = self._context.Process(
+                target=_serve, args=(self._settings, theirs, self._next), name=name, daemon=True
+            )
+            process.start()
+        self._processes.append(process)
 
     @asynccontextmanager
     async def awake(self) -> AsyncIterator[None]:
@@ -133,6 +134,16 @@ class LoopSide:
             pipe.close()
 
 
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Processes that start in the block never see Ctrl-C: it is for the parent, which ends them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _serve(
     settings: WorkerSettings, pipe: Connection[Any, Any], following: Synchronized[int]
 ) -> None:
@@ -140,7 +151,6 @@ def _serve(
     from stream.models.loading import load_models
     from stream.pipeline import Pipeline
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which closes the pipe
     pipeline = Pipeline(load_models(settings), settings)
     with suppress(EOFError, BrokenPipeError):
         pipe.send(None)
@@ -149,7 +159,7 @@ def _serve(
             pipe.send([_compute(pipeline, settings, batch, n) for n in _taken(batch, following)])
 
 
-def _taken(batch: Batch, following: Synchronized[int]) -> Iterable[int]:
+def _taken(batch: Batch, following: Synchronized[int]) -> Iterator[int]:
     """Positions in the batch, until all are taken by one process or another."""
     while True:
         with following.get_lock():

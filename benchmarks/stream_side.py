@@ -85,7 +85,7 @@ class StreamSide:
         arrival = awake.arrivals.expect(request_id.encode() for request_id in ids)
         started_at = time.perf_counter()
         await self._publish(awake.producer, ids, values)
-        await asyncio.to_thread(arrival.wait, self._settings.worker_timeout)
+        await arrival.wait(self._settings.worker_timeout)
         results = [
             Result.model_validate_json(arrival.values[request_id.encode()]) for request_id in ids
         ]

@@ -69,7 +69,7 @@ async def _compare(
 ) -> list[OperationReport]:
     paths = order.photographs.sample(order.images)
     on_step("the bare loop's processes load their models")
-    with LoopSide(settings) as loop:
+    async with LoopSide(settings) as loop:
         stream = StreamSide(settings, environ, broker.partitions)
         comparison = Comparison(stream, loop, broker.pid)
         reports = []
