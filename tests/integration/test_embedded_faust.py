@@ -32,12 +32,13 @@ class _Member:
         self.heard: queue.Queue[tuple[float, dict[str, Any]]] = queue.Queue()
         self.holds: list[int] = []
         self.got: dict[str, float] = {}
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            if line.startswith("{"):
+            if line.startswith("{") and line.endswith("\n"):  # a kill may cut the last one
                 self.heard.put((time.time(), json.loads(line)))
 
     def take_in(self) -> None:
@@ -60,10 +61,12 @@ def _member(broker: Broker, follower_pause_s: float = 0.0) -> Iterator[_Member]:
         text=True,
         preexec_fn=die_with_parent,  # noqa: PLW1509  # nothing there takes a lock
     ) as process:
+        member = _Member(process)
         try:
-            yield _Member(process)
+            yield member
         finally:
             process.kill()
+            member.listener.join()  # it reads what this block closes
 
 
 def _wait_for_shares(*members: _Member) -> None:
