@@ -51,6 +51,7 @@ class Intake:
             self._count(len(chunk))
             if len(data) + len(chunk) > max_bytes:
                 raise _too_large(max_bytes, image)
+            self._share.add(len(chunk))
             data += chunk
             if not looked_at and len(data) >= _HEAD_BYTES:
                 suffix_of(bytes(data[:_HEAD_BYTES]))
@@ -61,7 +62,6 @@ class Intake:
         self._reception.received_bytes += size_bytes
         self._metrics.uploaded(size_bytes)
         self._request[RECEIVED] = self._request.get(RECEIVED, 0) + size_bytes
-        self._share.add(size_bytes)
 
 
 def _too_large(max_bytes: int, image: bool) -> Exception:

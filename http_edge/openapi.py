@@ -60,11 +60,7 @@ def document(settings: EdgeSettings) -> Document:
         "info": {
             "title": "Facestream",
             "version": version("facestream"),
-            "description": "Faces, embeddings and attributes of images, computed by workers behind "
-            f"Kafka.\n\nAn image has at most {settings.max_image_bytes / 2**20:.4g} MiB and comes in any of "
-            "five forms: multipart `file`, the field `image_base64` of a form, `image_base64` or "
-            "`image_url` in JSON, or the raw body with an `image/*` type. JPEG, PNG, WebP, GIF and "
-            "BMP are read.\n\nEvery error has the same shape; `code` is for programs.",
+            "description": _about(settings),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -78,6 +74,16 @@ def document(settings: EdgeSettings) -> Document:
             "headers": _headers(),
         },
     }
+
+
+def _about(settings: EdgeSettings) -> str:
+    return (
+        "Faces, embeddings and attributes of images, computed by workers behind Kafka.\n\n"
+        f"An image has at most {settings.max_image_bytes / 2**20:.4g} MiB and comes in any of five "
+        "forms: multipart `file`, the field `image_base64` of a form, `image_base64` or "
+        "`image_url` in JSON, or the raw body with an `image/*` type. JPEG, PNG, WebP, GIF and "
+        "BMP are read.\n\nEvery error has the same shape; `code` is for programs."
+    )
 
 
 def _schemas() -> Document:

@@ -40,11 +40,13 @@ def verification(faces: list[Face], *, all_faces: bool) -> VerifyAnswer:
 
 
 def embedding(faces: list[Face], *, all_faces: bool) -> EmbeddingAnswer:
-    """As `verification`, with embeddings."""
+    """As `verification`, with embeddings. Raises `FailedResult` where the first has none."""
     embedded = [_embedded(face) for face in faces]
     return EmbeddingAnswer(
         face_detected=True,
-        **dict(embedded[0]),
+        embedding=_measured(faces[0]),
+        bbox=faces[0].bbox,
+        confidence=faces[0].confidence,
         faces=embedded if all_faces else None,
     )
 
@@ -60,19 +62,25 @@ def analysis(faces: list[Face], *, all_faces: bool) -> AnalysisAnswer:
 
 
 def batch_face(index: int, faces: list[Face]) -> BatchFace:
-    """The most prominent face of a batch's image."""
-    return BatchFace(index=index, face_detected=True, **dict(_embedded(faces[0])))
+    """The most prominent face of a batch's image. Raises as `embedding` does."""
+    face = faces[0]
+    return BatchFace(
+        index=index,
+        face_detected=True,
+        embedding=_measured(face),
+        bbox=face.bbox,
+        confidence=face.confidence,
+    )
 
 
 def _embedded(face: Face) -> EmbeddedFace:
-    return EmbeddedFace(embedding=_measured(face), bbox=face.bbox, confidence=face.confidence)
+    return EmbeddedFace(embedding=face.embedding, bbox=face.bbox, confidence=face.confidence)
 
 
 def _analyzed(face: Face) -> AnalyzedFace:
     attributes = dict(face.analysis) if face.analysis is not None else _NOT_MEASURED
     return AnalyzedFace(
-        **dict(_embedded(face)),
-        **{name: attributes[name] for name in _NOT_MEASURED},
+        **dict(_embedded(face)), **{name: attributes[name] for name in _NOT_MEASURED}
     )
 
 

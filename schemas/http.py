@@ -40,6 +40,14 @@ _PIXEL = (
 )
 
 Image = Annotated[str, Field(description="base64, with or without a `data:image/…;base64,` prefix")]
+ImageUrl = Annotated[
+    str,
+    Field(
+        max_length=MAX_URL_CHARS,
+        pattern="^[hH][tT][tT][pP][sS]?://[^/]",
+        description="http or https, from where the workers' IMAGE_SOURCES allows",
+    ),
+]
 Confidence = Annotated[Unit, Field(examples=[0.87])]
 BoxOut = Annotated[
     Box,
@@ -72,13 +80,8 @@ class ImageBody(_In):
         }
     )
 
-    image_base64: Image | SkipJsonSchema[None] = Field(default=None, min_length=1)
-    image_url: str | SkipJsonSchema[None] = Field(
-        default=None,
-        max_length=MAX_URL_CHARS,
-        pattern="^[hH][tT][tT][pP][sS]?://[^/]",
-        description="http or https, from where the workers' IMAGE_SOURCES allows",
-    )
+    image_base64: Annotated[Image, Field(min_length=1)] | SkipJsonSchema[None] = None
+    image_url: ImageUrl | SkipJsonSchema[None] = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -128,7 +131,7 @@ class VerifiedFace(_Out):
 
 
 class EmbeddedFace(_Out):
-    embedding: EmbeddingOut
+    embedding: EmbeddingOut | None
     bbox: BoxOut
     confidence: Confidence
 
@@ -171,6 +174,7 @@ class VerifyAnswer(VerifiedFace, _Detected):
 class EmbeddingAnswer(EmbeddedFace, _Detected):
     """Of the most prominent face."""
 
+    embedding: EmbeddingOut
     faces: list[EmbeddedFace] | SkipJsonSchema[None] = _Asked
 
 
@@ -191,6 +195,8 @@ class CompareAnswer(_Out):
 
 class BatchFace(EmbeddedFace, _Detected, _Indexed):
     """Of the most prominent face."""
+
+    embedding: EmbeddingOut
 
 
 class BatchFailure(_Indexed):
