@@ -1,0 +1,77 @@
+"""`facestream up` as a user starts it, with real weights, for tests that only call it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_READY = re.compile(r"Ready: (?P<url>http://\S+)/docs")
+_START_TIMEOUT_S = 90
+_STOP_TIMEOUT_S = 20
+KEY = "a-key-of-the-tests"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningUp:
+    """`url` is like `http://localhost:41234`."""
+
+    url: str
+    key: str
+
+
+@contextmanager
+def running_up(folder: Path, shared: Path) -> Iterator[RunningUp]:
+    """One worker with buffalo_s and an edge on a free port, on the embedded broker."""
+    environ = os.environ | {
+        "API_KEY": KEY,
+        "MODEL_PACK": "buffalo_s",
+        "MODEL_ROOT": str(shared / "models" / "insightface"),
+        "DEEPFACE_HOME": str(shared / "models" / "deepface"),
+        "MAX_WORKERS": "1",
+        "BLOB_STORE_URL": str(folder / "blobs"),
+        "XDG_RUNTIME_DIR": str(folder),
+    }
+    environ.pop("KAFKA_BOOTSTRAP_SERVERS", None)
+    with (
+        (folder / "up.log").open("wb") as log,
+        subprocess.Popen(
+            (sys.executable, "-m", "cli.main", "up", "--port", "0"),
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as process,
+    ):
+        late = threading.Timer(_START_TIMEOUT_S, process.kill)
+        late.start()
+        try:
+            url = _url_said_by(process, folder / "up.log")
+            late.cancel()
+            yield RunningUp(url, KEY)
+        finally:
+            late.cancel()
+            _stop(process)
+
+
+def _url_said_by(process: subprocess.Popen[str], log: Path) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if found := _READY.match(line):
+            return found["url"]
+    raise AssertionError(f"`facestream up` was not ready in time:\n{log.read_text()}")
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
