@@ -53,6 +53,8 @@ async def decode_base64(text: bytes, max_bytes: int) -> bytes:
     if any(space in text for space in (b" ", b"\n", b"\r", b"\t")):
         text = text.translate(None, _WHITESPACE)
     text = text.rstrip(b"=")
+    if b"=" in text:
+        raise NotBase64("The image is not base64")
     if len(text) * 3 // 4 > max_bytes:
         raise too_large(max_bytes)
     pieces = []

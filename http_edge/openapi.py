@@ -150,8 +150,9 @@ def _parameters(route: Route) -> list[Document]:
         {
             "name": REQUEST_ID,
             "in": "header",
-            "description": "For logs and answers alone; made where it is missing",
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:=+/@-]{1,128}$"},
+            "description": "For logs and answers alone; made anew where it is missing, longer than "
+            "128 characters, or holds others than `A-Z a-z 0-9 . _ : = + / @ -`",
+            "schema": {"type": "string"},
         }
     )
     return parameters

@@ -74,14 +74,16 @@ class ImageBody(_In):
 
     model_config = ConfigDict(
         json_schema_extra={
-            # a null beside the other is as good as none, and not worth being told
-            "oneOf": [{"required": ["image_base64"]}, {"required": ["image_url"]}],
+            "oneOf": [  # a null beside the other is as good as none
+                {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+                for name in ("image_base64", "image_url")
+            ],
             "examples": [{"image_base64": _PIXEL}],
         }
     )
 
-    image_base64: Annotated[Image, Field(min_length=1)] | SkipJsonSchema[None] = None
-    image_url: ImageUrl | SkipJsonSchema[None] = None
+    image_base64: Annotated[Image, Field(min_length=1)] | None = None
+    image_url: ImageUrl | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
