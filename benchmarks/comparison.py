@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from benchmarks.batches import Batch, BenchmarkFailed, Run
-from benchmarks.processes import PeakMemory, Processes
+from benchmarks.processes import PeakMemory, Processes, machine_cpu_s
 
 #: images of the warm-up, for each process
 _WARM_UP_IMAGES = 8
@@ -43,6 +43,8 @@ class Measured:
     broker_cpu_s: float | None
     #: of this process, which publishes to the stream and reads its results
     client_cpu_s: float
+    #: of everything else on the machine, a broker that is not ours included
+    others_cpu_s: float
     #: resident in the side's processes together
     peak_rss_bytes: int
 
@@ -98,10 +100,10 @@ class Comparison:
         broker = None if self.broker_pid is None else Processes([self.broker_pid])
         looked_at = [own, others, *([] if broker is None else [broker])]
         before = _cpu_s(looked_at)
-        client_before_s = _own_cpu_s()
+        client_before_s, machine_before_s = _own_cpu_s(), machine_cpu_s()
         with PeakMemory(own) as memory:
             run = await side.run(batch)
-        client_s = _own_cpu_s() - client_before_s
+        client_s, machine_s = _own_cpu_s() - client_before_s, machine_cpu_s() - machine_before_s
         after = _cpu_s(looked_at)
         if side.pids != pids:
             raise BenchmarkFailed(f"a process of the {side.name} died while it was measured")
@@ -112,6 +114,7 @@ class Comparison:
             other_side_cpu_s=spent[1],
             broker_cpu_s=None if broker is None else spent[2],
             client_cpu_s=client_s,
+            others_cpu_s=max(0.0, machine_s - sum(spent) - client_s),
             peak_rss_bytes=memory.peak_bytes,
         )
 

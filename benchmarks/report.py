@@ -28,6 +28,8 @@ class SideReport:
     images_per_s: Spread
     #: user and system time of the side's processes
     cpu_s_per_image: Spread
+    #: cores that others of the machine kept busy meanwhile: much of it, and the rates say little
+    others_cores: Spread
     #: resident in the side's processes together, the most in any round
     peak_rss_bytes: int
     images: int
@@ -116,6 +118,7 @@ def _side(measured: Sequence[Measured]) -> SideReport:
     return SideReport(
         images_per_s=over_rounds(lambda one: one.run.images_per_s),
         cpu_s_per_image=over_rounds(lambda one: one.cpu_s / len(one.run.faces)),
+        others_cores=over_rounds(lambda one: one.others_cpu_s / one.run.elapsed_s),
         peak_rss_bytes=max(one.peak_rss_bytes for one in measured),
         images=len(last.faces),
         failed=max(one.run.failed for one in measured),

@@ -88,4 +88,9 @@ def _of_operation(one: OperationReport) -> dict[str, str]:
         one.operation: f"CPU ms an image beside the workers: {', '.join(beside)}",
         "": f"ms an image by stage, with its waiting, stream (loop): {', '.join(stages)}",
         " ": f"CPU of what was to be idle: {one.idle_cpu_s:.2f} s a round at most",
+        "  ": f"cores others kept busy, stream (loop): {_others(one.stream)} ({_others(one.loop)})",
     }
+
+
+def _others(side: SideReport) -> str:
+    return f"{side.others_cores.min:.1f} to {side.others_cores.max:.1f}"

@@ -23,6 +23,7 @@ def measured(elapsed_s: float, faces: tuple[int | None, ...] = (1, 0), **more: f
         other_side_cpu_s=costs["other_side_cpu_s"],
         broker_cpu_s=costs.get("broker_cpu_s"),
         client_cpu_s=costs["client_cpu_s"],
+        others_cpu_s=costs.get("others_cpu_s", 0.0),
         peak_rss_bytes=1000,
     )
 
@@ -62,6 +63,13 @@ def test_idle_time_is_the_worst_of_both_turns_with_the_broker_and_the_client() -
         loop=measured(1.0, other_side_cpu_s=0.0, broker_cpu_s=0.25, client_cpu_s=0.5),
     )
     assert one.idle_cpu_s == 0.75
+
+
+def test_a_machine_that_others_kept_busy_is_seen() -> None:
+    one = Round(stream=measured(2.0, others_cpu_s=3.0), loop=measured(1.0))
+    report = summarize("embed", [one])
+    assert report.stream.others_cores.max == 1.5
+    assert report.loop.others_cores.max == 0.0
 
 
 def test_a_stage_is_averaged_over_the_images_in_which_it_ran() -> None:
