@@ -1,0 +1,144 @@
+"""What the README shows of the HTTP API: its commands as they stand there, on a real `up`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import skip_or_fail
+from tests.running_up import RunningUp
+
+_README = Path(__file__).parents[2] / "README.md"
+_SHOWN_URL = "http://localhost:8000"
+#: stands for the rest of a list
+_REST = "…"
+#: texts that are the same for every photograph, machine and moment
+_FIXED_TEXTS = frozenset({"status", "model", "version", "state", "message", "error", "code"})
+
+Json = dict[str, "Json"] | list["Json"] | str | float | bool | None
+
+
+def examples() -> tuple[str, list[tuple[str, str]]]:
+    """The block that sets the variables, and each command with the answer below it."""
+    section = re.search(r"^## As an HTTP caller\n(.*?)^## ", _README.read_text(), re.DOTALL | re.MULTILINE)
+    assert section is not None
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", section[1], re.DOTALL | re.MULTILINE)
+    languages = [language for language, _ in blocks]
+    assert languages == ["sh", *["sh", "json"] * (len(blocks) // 2)], "an answer to each command"
+    texts = [text for _, text in blocks]
+    return texts[0], list(zip(texts[1::2], texts[2::2], strict=True))
+
+
+@pytest.fixture
+def photographs(tmp_path: Path, shared: Path) -> Path:
+    """A folder with what the README calls `photo.jpg` and `other.jpg`: one person, twice."""
+    for name, photograph in (("photo.jpg", "img1.jpg"), ("other.jpg", "img2.jpg")):
+        shutil.copy(shared / "faces" / "photos" / photograph, tmp_path / name)
+    return tmp_path
+
+
+@pytest.mark.timeout(240)
+def test_every_command_is_answered_as_shown(up: RunningUp, photographs: Path) -> None:
+    missing = [tool for tool in ("curl", "jq", "base64") if shutil.which(tool) is None]
+    if missing:
+        skip_or_fail(f"the README's commands need {', '.join(missing)}")
+    variables, commands = examples()
+    routes = set()
+    for command, shown in commands:
+        script = (variables + command).replace(_SHOWN_URL, up.url)
+        answer = json.loads(_run(script, photographs, up.key))
+        expected = json.loads(shown.replace(_REST, f'"{_REST}"'))
+        assert list(differences(expected, answer)) == [], command
+        routes |= set(re.findall(r"\$api/([a-z-]+)", command))
+    assert routes == {
+        "health",
+        "verify-face",
+        "extract-embedding",
+        "compare-faces",
+        "batch-extract",
+        "analyze-face-advanced",
+    }
+
+
+def _run(script: str, folder: Path, key: str) -> str:
+    ended = subprocess.run(
+        ("bash", "-euo", "pipefail", "-c", script),
+        cwd=folder,
+        env=os.environ | {"API_KEY": key},
+        check=True,
+        timeout=60,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return ended.stdout
+
+
+def differences(shown: Json, answer: Json, where: str = "$") -> Iterator[str]:
+    """Where an answer has not the shape of the shown one: keys and their order, lengths of lists,
+    types, and the texts that are always the same. Numbers may differ.
+    """
+    if isinstance(shown, dict) and isinstance(answer, dict):
+        if list(shown) != list(answer):
+            yield f"{where}: {list(answer)} for {list(shown)}"
+            return
+        for name, value in shown.items():
+            yield from differences(value, answer[name], f"{where}.{name}")
+            if name in _FIXED_TEXTS and isinstance(value, str) and value != answer[name]:
+                yield f"{where}.{name}: {answer[name]!r} for {value!r}"
+    elif isinstance(shown, list) and isinstance(answer, list):
+        yield from _list_differences(shown, answer, where)
+    elif _kind(shown) is not _kind(answer):
+        yield f"{where}: {answer!r} for {shown!r}"
+
+
+def _list_differences(shown: list[Json], answer: list[Json], where: str) -> Iterator[str]:
+    open_ended = shown[-1:] == [_REST]
+    elements = shown[:-1] if open_ended else shown
+    if len(answer) < len(elements) if open_ended else len(answer) != len(elements):
+        yield f"{where}: {len(answer)} elements"
+        return
+    for position, element in enumerate(answer):
+        like = elements[min(position, len(elements) - 1)]
+        yield from differences(like, element, f"{where}[{position}]")
+
+
+def _kind(value: Json) -> type:
+    """JSON knows one kind of number, and a truth value is none."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float if is_number else type(value)
+
+
+@pytest.mark.parametrize(
+    ("shown", "answer"),
+    [
+        ({"a": 1}, {"a": 1, "b": 2}),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        ({"a": 1}, {"a": None}),
+        ({"a": 1}, {"a": True}),
+        ({"code": "no_face"}, {"code": "not_an_image"}),
+        ([1, 2], [1, 2, 3]),
+        ([1, "…"], []),
+        ([1, "…"], [1, 2, "3"]),
+    ],
+)
+def test_another_shape_is_seen(shown: Json, answer: Json) -> None:
+    assert list(differences(shown, answer))
+
+
+@pytest.mark.parametrize(
+    ("shown", "answer"),
+    [
+        ({"a": 1, "id": "x"}, {"a": 2.5, "id": "y"}),
+        ([1, "…"], [3, 4, 5]),
+        ([[1, 2], "…"], [[3, 4]] * 2),
+    ],
+)
+def test_other_numbers_of_the_same_shape_are_fine(shown: Json, answer: Json) -> None:
+    assert list(differences(shown, answer)) == []
