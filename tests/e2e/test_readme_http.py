@@ -27,9 +27,9 @@ Json = dict[str, "Json"] | list["Json"] | str | float | bool | None
 
 def examples() -> tuple[str, list[tuple[str, str]]]:
     """The block that sets the variables, and each command with the answer below it."""
-    section = re.search(r"^## As an HTTP caller\n(.*?)^## ", _README.read_text(), re.DOTALL | re.MULTILINE)
+    section = re.search(r"(?ms)^## As an HTTP caller\n(.*?)^## ", _README.read_text())
     assert section is not None
-    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", section[1], re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"(?ms)^```(\w+)\n(.*?)^```$", section[1])
     languages = [language for language, _ in blocks]
     assert languages == ["sh", *["sh", "json"] * (len(blocks) // 2)], "an answer to each command"
     texts = [text for _, text in blocks]
