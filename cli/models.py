@@ -14,9 +14,9 @@ from stream.models.catalogue import FoundPack, ModelFile, found
 from stream.models.settings import ModelSettings
 
 
-@click.command()
+@click.command("models")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def models(*, as_json: bool) -> None:
+def command(*, as_json: bool) -> None:
     """List the model packs on this machine: files, hashes, licence."""
     settings = ModelSettings()
     packs = found(settings)

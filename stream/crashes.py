@@ -37,7 +37,7 @@ class CrashLog:
         self._topic = settings.topics.crashes
         self._deaths: Counter[Position] = Counter()
         self._consumer = Consumer(
-            settings.librdkafka_consumer(
+            settings.librdkafka(
                 **{"group.id": f"{self._topic}.reader", "enable.auto.commit": False}
             )
         )

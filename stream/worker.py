@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 EXIT_CRASHED = 1
 _BEAT_S = 0.5
 _START_CANCEL_S = 5.0
+_ORPHAN_S = 30.0
 
 
 @dataclass(slots=True)
@@ -214,8 +215,18 @@ def _stop_on_signals(worker: Worker) -> None:
     def watch_supervisor() -> None:
         sys.stdin.read()
         loop.call_soon_threadsafe(worker.stop.set)
+        # Nobody is left to kill a worker that does not come to its end.
+        time.sleep(_ORPHAN_S)
+        os._exit(EXIT_CRASHED)
 
     threading.Thread(target=watch_supervisor, name="supervisor-watch", daemon=True).start()
+
+
+async def _run_and_exit(settings: WorkerSettings, arguments: argparse.Namespace) -> None:
+    code = await run(settings, arguments.id, arguments.instance_id, arguments.notes)
+    sys.stdout.flush()
+    # Neither Faust's threads nor a native library's step, which nobody waits for, may hold it up.
+    os._exit(code)
 
 
 def main() -> None:
@@ -235,10 +246,7 @@ def main() -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     settings = WorkerSettings()
     cv2.setNumThreads(settings.threads_per_session)
-    code = asyncio.run(run(settings, arguments.id, arguments.instance_id, arguments.notes))
-    sys.stdout.flush()
-    # Threads of native libraries may still be in a step that nobody waits for.
-    os._exit(code)
+    asyncio.run(_run_and_exit(settings, arguments))
 
 
 if __name__ == "__main__":

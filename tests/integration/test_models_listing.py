@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from insightface.utils import storage
 
-from cli.models import models
+from cli.models import command
 from stream.models import download
 
 
@@ -20,7 +20,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _listed() -> dict[str, Any]:
-    run = CliRunner().invoke(models, ["--json"], catch_exceptions=False)
+    run = CliRunner().invoke(command, ["--json"], catch_exceptions=False)
     assert run.exit_code == 0
     return {pack["name"]: pack for pack in orjson.loads(run.stdout)}
 
@@ -53,9 +53,9 @@ def test_the_table_says_what_is_in_use_and_what_is_missing(
     shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MODEL_PACK", "buffalo_s")
-    assert "● buffalo_s" in CliRunner().invoke(models).stdout
+    assert "● buffalo_s" in CliRunner().invoke(command).stdout
     monkeypatch.setenv("MODEL_PACK", "nowhere")
-    assert "nowhere is asked for and not here" in CliRunner().invoke(models).stdout
+    assert "nowhere is asked for and not here" in CliRunner().invoke(command).stdout
 
 
 def test_packs_are_downloaded_from_where_insightface_takes_them() -> None:

@@ -38,6 +38,13 @@ def test_help_lists_every_command() -> None:
     assert all(f"  {name} " in shown for name in COMMANDS)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_that_is_listed_can_be_asked_for_help(name: str) -> None:
+    asked = CliRunner().invoke(cli, [name, "--help"])
+    assert asked.exit_code == 0, asked.output
+    assert f" {name} [OPTIONS]" in asked.output
+
+
 def test_an_unknown_command_is_a_usage_error() -> None:
     assert CliRunner().invoke(cli, ["nonsense"]).exit_code == 2
 
