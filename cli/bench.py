@@ -12,10 +12,11 @@ import click
 from cli.failures import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from benchmarks.photographs import PhotographSet
     from benchmarks.report import Report
+    from cli.bench_edge import EdgeOrder
 
 #: the embedded broker keeps 5 MiB a partition: the requests of a round fit
 _MOST_IMAGES = 20_000
@@ -60,6 +61,12 @@ _MOST_IMAGES = 20_000
     "end.  [default: embedded]",
 )
 @click.option(
+    "--edge",
+    is_flag=True,
+    help="Measure one HTTP caller's milliseconds for extract-embedding instead, beside the same "
+    "inference called directly.",
+)
+@click.option(
     "--json",
     "json_path",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -74,6 +81,7 @@ def command(
     workers: int | None,
     max_faces: int,
     broker: str,
+    edge: bool,
     json_path: Path | None,
 ) -> None:
     """Compute the same photographs with the stream and with a bare loop over the same models, in
@@ -81,7 +89,15 @@ def command(
 
     Without a FOLDER: LFW beside the checkout, else the photographs of the dependencies.
     """
-    import orjson
+    changes = {} if workers is None else {"MAX_WORKERS": str(workers)}
+    if edge:
+        if operations or max_faces != 1:
+            raise click.UsageError("--edge measures extract-embedding, of one face")
+        from cli.bench_edge import EdgeOrder
+
+        _measure_edge(EdgeOrder(_photographs(folders), images, broker), changes, json_path)
+        return
+
     from rich.console import Console
 
     from benchmarks.suite import Order, run_suite
@@ -95,13 +111,30 @@ def command(
         max_faces=max_faces,
         broker=broker,
     )
-    changes = {} if workers is None else {"MAX_WORKERS": str(workers)}
     with Console(stderr=True).status("") as status:
         report = asyncio.run(run_suite(order, os.environ, changes, status.update))
-    if json_path is not None:
-        json_path.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    _write(report, json_path)
     show(Console(highlight=False), report)
     _demand_the_same(report)
+
+
+def _measure_edge(order: EdgeOrder, changes: Mapping[str, str], json_path: Path | None) -> None:
+    from rich.console import Console
+
+    from cli.bench_edge import lines_of, run_edge
+
+    with Console(stderr=True).status("") as status:
+        document = asyncio.run(run_edge(order, os.environ, changes, status.update))
+    _write(document, json_path)
+    for line in lines_of(document):
+        click.echo(line)
+
+
+def _write(document: object, path: Path | None) -> None:
+    import orjson
+
+    if path is not None:
+        path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
 
 
 def _photographs(folders: Sequence[Path]) -> PhotographSet:

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 from urllib.parse import urlsplit
 
 log = logging.getLogger(__name__)
@@ -32,11 +32,19 @@ class EdgeFailed(RuntimeError):
 class EdgeProcess:
     """`async with EdgeProcess(environ, …) as edge: await edge.ready()`.
 
-    It reads its settings from `environ`. longest_answer_s: how long a stop may wait for callers.
+    It reads its settings from `environ`, and writes what it has to say to `log`, else where ours
+    goes. longest_answer_s: how long a stop may wait for callers.
     """
 
-    def __init__(self, environ: Mapping[str, str], *, longest_answer_s: float) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        longest_answer_s: float,
+        log: IO[bytes] | None = None,
+    ) -> None:
         self._environ = dict(environ)
+        self._log = log
         self._stop_timeout_s = longest_answer_s + _STOP_RESERVE_S
         self._url: str | None = None
         self._process: asyncio.subprocess.Process | None = None
@@ -104,6 +112,8 @@ class EdgeProcess:
                 *(sys.executable, "-m", "cli.main", "edge", "--link", str(theirs.fileno())),
                 env=self._environ,
                 pass_fds=(theirs.fileno(),),
+                stdout=self._log,
+                stderr=self._log,
                 start_new_session=True,  # Ctrl-C in a terminal is for the supervisor alone
             )
             theirs.close()

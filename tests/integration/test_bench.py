@@ -105,3 +105,25 @@ def test_a_folder_without_photographs_is_said_before_anything_starts(tmp_path: P
     assert done.returncode == 2
     assert "no photographs there" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_one_http_caller_is_measured_beside_the_direct_call(
+    photographs: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "edge.json"
+    few = ("--images", "6", "--workers", "1", "--json", str(out))
+    done = bench(str(photographs), "--edge", *few)
+    assert done.returncode == 0, done.stderr
+    document = orjson.loads(out.read_bytes())
+    latency = document["latency"]
+    assert latency["images"] == 6
+    assert latency["edge_median_ms"] > 0
+    assert latency["direct_median_ms"] > 0
+    assert document["setup"]["broker"] == "embedded"
+    assert "called directly" in done.stdout
+
+
+def test_the_edge_is_measured_for_one_operation_only(photographs: Path) -> None:
+    done = bench(str(photographs), "--edge", "--operation", "detect")
+    assert done.returncode == 2
+    assert "--edge measures extract-embedding" in done.stderr
