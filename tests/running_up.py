@@ -55,6 +55,8 @@ def running_up(folder: Path, shared: Path) -> Iterator[RunningUp]:
         try:
             url = _url_said_by(process, folder / "up.log")
             late.cancel()
+            # a pipe that nobody empties would stop the edge at its next line of log
+            threading.Thread(target=_empty, args=(process,), daemon=True).start()
             yield RunningUp(url, KEY)
         finally:
             late.cancel()
@@ -67,6 +69,12 @@ def _url_said_by(process: subprocess.Popen[str], log: Path) -> str:
         if found := _READY.match(line):
             return found["url"]
     raise AssertionError(f"`facestream up` was not ready in time:\n{log.read_text()}")
+
+
+def _empty(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    for _ in process.stdout:
+        pass
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
