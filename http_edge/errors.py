@@ -4,7 +4,9 @@ EdgeError
 ├── Unauthorized, RateLimited, Overloaded, UploadTimedOut, BodyTooLarge, BrokenBody
 ├── UnfitBody                 a body that does not fit
 │   ├── NotJsonBody, NoImageGiven, AmbiguousImageGiven
-└── UnsupportedForm, EmptyImage, NotBase64, FailedResult
+└── UnsupportedForm, EmptyImage, NotBase64
+
+FailedResult stands apart: its code is the worker's.
 """
 
 from __future__ import annotations
