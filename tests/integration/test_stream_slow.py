@@ -73,7 +73,9 @@ async def test_more_slow_downloads_than_places_delay_only_their_like(
 
     assert all(results[path.name].status == "ok" for path in photographs)
     assert slow_ones_settled == [], "a slow one was done before the good ones: no test of anything"
-    assert good_ones_took_s < _FETCH_TIMEOUT_S, "the good ones waited until the slow ones had timed out"
+    assert good_ones_took_s < _FETCH_TIMEOUT_S, (
+        "the good ones waited until the slow ones had timed out"
+    )
 
 
 @pytest.mark.timeout(180)
