@@ -3,9 +3,9 @@
 # A uv on the PATH serves; otherwise one is put into .uv/, apart from the project's own environment.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON ?= python3
-RUN := $(UV) run --locked
 # What a user runs needs neither TensorFlow nor the development tools.
-RUN_BARE := $(UV) run --locked --no-dev
+RUN := $(UV) run --locked
+RUN_DEV := $(RUN) --group dev
 
 .PHONY: help demo test check format schemas bench
 
@@ -17,22 +17,22 @@ help:  ## this list
 	.uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.7'
 
 demo: $(UV)  ## the main job on sample photographs through the embedded broker
-	$(RUN_BARE) facestream demo
+	$(RUN) facestream demo
 
 test: $(UV)  ## the whole test suite
-	$(RUN) pytest
+	$(RUN_DEV) pytest
 
 check: $(UV)  ## format, lint, types
-	$(RUN) ruff format --check .
-	$(RUN) ruff check .
-	$(RUN) mypy
+	$(RUN_DEV) ruff format --check .
+	$(RUN_DEV) ruff check .
+	$(RUN_DEV) mypy
 
 format: $(UV)  ## rewrite the code as `make check` wants it
-	$(RUN) ruff format .
-	$(RUN) ruff check --fix .
+	$(RUN_DEV) ruff format .
+	$(RUN_DEV) ruff check --fix .
 
 schemas: $(UV)  ## write schemas/json and schemas/asyncapi.yaml anew
-	$(RUN) facestream schemas --write
+	$(RUN_DEV) facestream schemas --write
 
 bench: $(UV)  ## images a second of the stream beside a bare loop over the same models
-	$(RUN) facestream bench
+	$(RUN_DEV) facestream bench

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -289,7 +290,7 @@ def test_consume_json_prints_the_events_and_stops_at_count(photos: Path) -> None
 
 @pytest.mark.usefixtures("environment", "answerer")
 def test_consume_writes_a_row_for_each_face_to_parquet(photos: Path, tmp_path: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet = importlib.import_module("pyarrow.parquet")
     facestream("publish", photos, "--wait", "--operation", "analyze")
     out = tmp_path / "faces.parquet"
     done = facestream("consume", "analyses", "--from-beginning", "--timeout", "0.6", "--out", out)
@@ -308,7 +309,7 @@ def test_consume_writes_a_row_for_each_face_to_parquet(photos: Path, tmp_path: P
 def test_ctrl_c_ends_a_parquet_file_in_order(
     environment: dict[str, str], answerer: Answerer, photos: Path, tmp_path: Path
 ) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet = importlib.import_module("pyarrow.parquet")
     facestream("publish", photos, "--wait")
     out = tmp_path / "faces.parquet"
     command = [sys.executable, "-m", "cli.main", "consume", "--from-beginning", "--out", str(out)]
