@@ -88,11 +88,10 @@ class Follower:
             if first is None:
                 return []
             rest = self._consumer.consume(most - 1, 0) if most > 1 else []
-        return [record for record in map(_record, (first, *rest)) if record is not None]
+        return [record for record in map(to_record, (first, *rest)) if record is not None]
 
     def _place(self, partition: int) -> TopicPartition:
-        asked = TopicPartition(self._topic, partition)
-        low, high = self._consumer.get_watermark_offsets(asked, timeout=_ANSWER_TIMEOUT_S)
+        low, high = offsets_of(self._consumer, self._topic, partition)
         return TopicPartition(self._topic, partition, low if self._from_beginning else high)
 
 
@@ -116,7 +115,15 @@ def check_topic(
     return sorted(found.partitions)
 
 
-def _record(message: Message) -> Record | None:
+def offsets_of(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """A partition's first offset, and the one that its next event will have."""
+    asked = TopicPartition(topic, partition)
+    low, high = consumer.get_watermark_offsets(asked, timeout=_ANSWER_TIMEOUT_S)
+    return low, high
+
+
+def to_record(message: Message) -> Record | None:
+    """`None` for an error that the client gets over by itself. Raises `KafkaException`."""
     error = message.error()
     if error is not None:
         if error.fatal():

@@ -60,6 +60,14 @@ _REQUEST: Document = {
         "format": "binary",
         "description": "Spring's name for correlation_id: any bytes, returned under this name",
     },
+    wire.REQUEST_ID: {
+        "type": "string",
+        "description": "of a replayed request that names no id: the one it had at first",
+    },
+    wire.REPLAYS: {
+        **_DIGITS,
+        "description": "how often it was sent again after it had been rejected",
+    },
 }
 _REPLY: Document = {
     wire.CORRELATION_ID: {"type": "string", "description": "the request's, unchanged"},
@@ -149,6 +157,11 @@ def _channels(topics: Topics) -> Document:
             ["crashReport"],
             "Internal: which events were in native code when a worker died.",
         ),
+        "replayed": (
+            topics.replayed,
+            ["replayMark"],
+            "Internal: which dead letters `facestream rejected replay` sent again.",
+        ),
     }
     specs = {spec.name: spec for spec in topics.specs()}
     channels: Document = {
@@ -193,6 +206,7 @@ def _operations() -> Document:
         "sendRejected": ("rejected", "Lay aside what is no request, and what failed in bulk."),
         "sendReplies": ("replies", "Answer, with the bytes of the published result."),
         "sendWorkers": ("workers", "Say what this worker holds and does."),
+        "sendReplayed": ("replayed", "Note that a dead letter was sent again."),
         "sendCrashes": ("crashes", "Tell all workers of a death, and what may have caused it."),
     }
     operations: Document = {}
@@ -259,6 +273,12 @@ def _messages() -> Document:
         payload="crash-report",
         headers=_headers({}, wire.CRASH_TYPE),
         key="topic:partition:offset of the event.",
+    )
+    messages["replayMark"] = _message(
+        "Replay mark",
+        payload="replay-mark",
+        headers=_headers({}, wire.REPLAY_TYPE),
+        key="partition:offset of the dead letter.",
     )
     return messages
 

@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 
 from schemas import asyncapi
 from schemas.crashes import CrashReport
+from schemas.replays import ReplayMark
 from schemas.requests import Request
 from schemas.results import Result, WorkerStatus
 
@@ -21,6 +22,7 @@ _MODELS: dict[str, tuple[type[BaseModel], JsonSchemaMode]] = {
     "result": (Result, "serialization"),
     "worker-status": (WorkerStatus, "serialization"),
     "crash-report": (CrashReport, "serialization"),
+    "replay-mark": (ReplayMark, "serialization"),
 }
 
 
@@ -34,7 +36,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def json_schema(name: str) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of `request`, `result`, `worker-status` or `crash-report`."""
+    """The JSON Schema (draft 2020-12) of one of the models."""
     model, mode = _MODELS[name]
     schema = model.model_json_schema(schema_generator=_Generator, mode=mode)
     identified = {

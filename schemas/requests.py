@@ -23,6 +23,7 @@ from schemas.topics import Operation
 
 #: inline images are for small ones: more belongs into a store, and its address here
 MAX_DATA_BYTES = 1024 * 1024
+MAX_ID_CHARS = 256
 #: the JSON writer's own limit, at 254, would be met only when the result is written
 _MAX_METADATA_DEPTH = 64
 _MAX_DATA_CHARS = (MAX_DATA_BYTES + 2) // 3 * 4
@@ -110,7 +111,7 @@ class Request(BaseModel):
     id: str | None = Field(
         default=None,
         min_length=1,
-        max_length=256,
+        max_length=MAX_ID_CHARS,
         description="the producer's; follows from topic, partition and offset where missing",
     )
     operation: Operation
@@ -142,6 +143,16 @@ def parse_request(value: bytes | None) -> Request:
         return Request.model_validate(document)
     except ValidationError as error:
         raise _explained(error) from None
+
+
+def claimed_id(value: bytes | None) -> str | None:
+    """The id that bytes name, be they a request or not."""
+    try:
+        document = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return None
+    claimed = document.get("id") if isinstance(document, dict) else None
+    return claimed if isinstance(claimed, str) and 0 < len(claimed) <= MAX_ID_CHARS else None
 
 
 def _explained(error: ValidationError) -> errors.InvalidRequest:

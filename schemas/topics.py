@@ -74,6 +74,11 @@ class Topics:
         """Internal: which events were in native code when a worker died."""
         return f"{self.prefix}crashes"
 
+    @property
+    def replayed(self) -> str:
+        """Internal: which dead letters were sent again."""
+        return f"{self.prefix}replayed"
+
     def result(self, operation: Operation) -> str:
         """The topic on which an operation's results are published."""
         return {
@@ -101,4 +106,5 @@ class Topics:
             TopicSpec(self.replies, partitions, short),
             TopicSpec(self.workers, 1, compacted),
             TopicSpec(self.crashes, 1, day),
+            TopicSpec(self.replayed, 1, week),
         )

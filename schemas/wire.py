@@ -15,6 +15,7 @@ import orjson
 from pydantic import BaseModel
 
 from schemas.errors import FacestreamError, InvalidRequest
+from schemas.requests import MAX_ID_CHARS
 from schemas.results import ModelInfo
 from schemas.topics import Operation
 
@@ -25,6 +26,7 @@ REQUEST_TYPE = "facestream.request.v1"
 REJECTED_TYPE = "facestream.rejected.v1"
 WORKER_TYPE = "facestream.worker.v1"
 CRASH_TYPE = "facestream.crash.v1"
+REPLAY_TYPE = "facestream.replay.v1"
 RESULT_TYPES: dict[Operation | None, str] = {
     "detect": "facestream.detection.v1",
     "embed": "facestream.embedding.v1",
@@ -37,6 +39,11 @@ REPLY_TO = "reply_to"
 REPLY_PARTITION = "reply_partition"
 DEADLINE = "deadline"
 TRACEPARENT = "traceparent"
+#: the id of a request that names none, where it was sent again from elsewhere
+REQUEST_ID = "facestream_request_id"
+#: how often a dead letter was sent again; stays with it when it is rejected again
+REPLAYS = "facestream_replays"
+ERROR_PREFIX = "facestream_error_"
 SPRING_CORRELATION_ID = "kafka_correlationId"
 SPRING_REPLY_TOPIC = "kafka_replyTopic"
 SPRING_REPLY_PARTITION = "kafka_replyPartition"
@@ -62,6 +69,8 @@ class RequestHeaders:
     reply: ReplyAddress | None = None
     deadline_ms: int | None = None
     traceparent: bytes | None = None
+    #: counts where the request itself names none
+    request_id: str | None = None
 
 
 def dumps(model: BaseModel) -> bytes:
@@ -72,11 +81,12 @@ def dumps(model: BaseModel) -> bytes:
 def parse_headers(headers: Iterable[tuple[str, bytes | None]]) -> RequestHeaders:
     """Headers → what they ask for. Raises `InvalidRequest` on numbers that are none."""
     by_name = {name: value for name, value in headers if value is not None}
-    deadline = by_name.get(DEADLINE)
+    deadline, request_id = by_name.get(DEADLINE), by_name.get(REQUEST_ID)
     return RequestHeaders(
         reply=parse_reply_address(by_name),
         deadline_ms=None if deadline is None else _decimal(DEADLINE, deadline),
         traceparent=by_name.get(TRACEPARENT),
+        request_id=None if request_id is None else _request_id(request_id),
     )
 
 
@@ -170,13 +180,13 @@ def rejected_headers(
     """A dead letter's headers: the original ones, and why and from where."""
     at = (now or datetime.now(UTC)).isoformat()
     ours = {
-        "facestream_error_code": error.code,
-        "facestream_error_message": str(error),
-        "facestream_error_topic": topic,
-        "facestream_error_partition": str(partition),
-        "facestream_error_offset": str(offset),
-        "facestream_error_source": source,
-        "facestream_error_time": at,
+        f"{ERROR_PREFIX}code": error.code,
+        f"{ERROR_PREFIX}message": str(error),
+        f"{ERROR_PREFIX}topic": topic,
+        f"{ERROR_PREFIX}partition": str(partition),
+        f"{ERROR_PREFIX}offset": str(offset),
+        f"{ERROR_PREFIX}source": source,
+        f"{ERROR_PREFIX}time": at,
     }
     kept = [(name, value or b"") for name, value in original if name not in ours]
     return [*kept, *((name, value.encode()) for name, value in ours.items())]
@@ -218,6 +228,13 @@ def _text(name: str, value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         raise InvalidRequest(f"header {name} is not UTF-8") from None
+
+
+def _request_id(value: bytes) -> str:
+    request_id = _text(REQUEST_ID, value)
+    if not 0 < len(request_id) <= MAX_ID_CHARS:
+        raise InvalidRequest(f"header {REQUEST_ID} has not 1 to {MAX_ID_CHARS} characters")
+    return request_id
 
 
 def _partition(value: bytes) -> int:

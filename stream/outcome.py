@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import orjson
 from pydantic import JsonValue
 
 from schemas.errors import FacestreamError, InvalidRequest
-from schemas.requests import Request
+from schemas.requests import Request, claimed_id
 from schemas.results import ErrorInfo, Face, ImageInfo, ModelInfo, Result
 from schemas.topics import Operation
 from schemas.wire import RequestHeaders, derived_request_id, result_id
@@ -28,9 +27,9 @@ class Outcome:
     headers: RequestHeaders
 
 
-def request_id_of(request: Request, event: Event) -> str:
-    """The producer's id, or the one that follows from where the event stands."""
-    return request.id or derived_request_id(*event.position)
+def request_id_of(request: Request, headers: RequestHeaders, event: Event) -> str:
+    """The producer's id, or the one that follows from where the event stands, or stood at first."""
+    return request.id or headers.request_id or derived_request_id(*event.position)
 
 
 def succeeded(
@@ -44,7 +43,7 @@ def succeeded(
     timings_ms: dict[str, float],
 ) -> Outcome:
     """`ok`, or `no_face` where there is none."""
-    request_id = request_id_of(request, event)
+    request_id = request_id_of(request, headers, event)
     result = Result(
         id=result_id(request_id, request.operation, model),
         request_id=request_id,
@@ -71,7 +70,7 @@ def failed(
     timings_ms: dict[str, float],
 ) -> Outcome:
     """A request that could not be done; in the bulk lane it is dead-lettered as well."""
-    request_id = request_id_of(request, event)
+    request_id = request_id_of(request, headers, event)
     result = _failure(
         request_id,
         request.operation,
@@ -89,7 +88,7 @@ def invalid(event: Event, headers: RequestHeaders, error: InvalidRequest) -> Out
     """Bytes that are no request: dead-lettered as they came, and said to who waits."""
     result = None
     if headers.reply is not None:
-        request_id = _claimed_id(event.value) or derived_request_id(*event.position)
+        request_id = claimed_id(event.value) or derived_request_id(*event.position)
         image = ImageInfo(uri=None, sha256=None, width=None, height=None)
         result = _failure(
             request_id, None, error, image=image, model=None, timings_ms={}, metadata={}
@@ -124,12 +123,3 @@ def _failure(
         timings_ms=timings_ms,
         metadata=metadata,
     )
-
-
-def _claimed_id(value: bytes | None) -> str | None:
-    try:
-        document = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        return None
-    claimed = document.get("id") if isinstance(document, dict) else None
-    return claimed if isinstance(claimed, str) and 0 < len(claimed) <= 256 else None

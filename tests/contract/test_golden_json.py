@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from schemas import wire
 from schemas.crashes import CrashReport
 from schemas.generate import json_schema
+from schemas.replays import ReplayMark
 from schemas.requests import parse_request
 from schemas.results import Result, WorkerStatus
 
@@ -28,8 +29,14 @@ OUTPUTS: dict[str, type[BaseModel]] = {
     "worker_status": WorkerStatus,
     "worker_status_starting": WorkerStatus,
     "crash_report": CrashReport,
+    "replay_mark": ReplayMark,
 }
-SCHEMAS = {Result: "result", WorkerStatus: "worker-status", CrashReport: "crash-report"}
+SCHEMAS = {
+    Result: "result",
+    WorkerStatus: "worker-status",
+    CrashReport: "crash-report",
+    ReplayMark: "replay-mark",
+}
 
 
 def golden(name: str) -> bytes:

@@ -45,7 +45,7 @@ def test_a_stale_file_fails_the_check_and_is_written_anew(
 def test_the_command_says_where_they_are() -> None:
     shown = CliRunner().invoke(cli, ["schemas"]).output.split()
     assert all(Path(path).is_file() for path in shown)
-    assert len(shown) == 6
+    assert len(shown) == 7
 
 
 @pytest.mark.parametrize("path", sorted((generate.FOLDER / "json").iterdir()), ids=str)
@@ -93,6 +93,7 @@ def test_every_message_type_and_header_of_the_wire_is_documented(asyncapi: Any) 
         wire.REQUEST_TYPE,
         wire.WORKER_TYPE,
         wire.CRASH_TYPE,
+        wire.REPLAY_TYPE,
         *wire.RESULT_TYPES.values(),
     }
     written = wire.request_headers(
