@@ -17,15 +17,15 @@ from rich.text import Text
 from cli.dead_letter_views import document, printable, text_of
 from cli.dead_letters import DeadLetter
 
-#: heading and least width, at 80 columns
+#: heading, and of what the others leave of the line, its share
 _COLUMNS = (
-    ("place", 6),
-    ("rejected", 14),
-    ("reason", 15),
-    ("from", 13),
-    ("key", 7),
-    ("request", 7),
-    ("", 8),
+    ("place", None),
+    ("rejected", None),
+    ("reason", None),
+    ("from", None),
+    ("key", 1),
+    ("request", 1),
+    ("", None),
 )
 #: what goes to a file or a pipe is not cut
 _WIDTH_OF_A_PIPE = 1000
@@ -78,7 +78,8 @@ class NewestInTable:
         if not console.is_terminal:
             console = Console(highlight=False, width=_WIDTH_OF_A_PIPE)
         if self._newest:
-            console.print(_table(line.cells for line in sorted(self._newest)))
+            lines = (line.cells for line in sorted(self._newest))
+            console.print(_table(lines, cut=console.is_terminal))
         hidden = self._totals.count - len(self._newest)
         if hidden > 0:
             console.print(f"… and {hidden} older: --limit")
@@ -89,7 +90,7 @@ class NewestInTable:
         before = f"again {rejection.replays}×" if rejection.replays else ""
         return (
             letter.place_name,
-            f"{letter.rejected_at.astimezone():%m-%d %H:%M:%S}",
+            f"{letter.rejected_at.astimezone():%m-%d %H:%M}",
             printable(rejection.code),
             printable(letter.origin.removeprefix(self._prefix)),
             "" if letter.record.key is None else text_of(letter.record.key),
@@ -121,10 +122,11 @@ class Totals:
         return text + (f"; {self._replayed} of them replayed" if self._replayed else "")
 
 
-def _table(lines: Iterable[tuple[str, ...]]) -> Table:
-    drawn = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for heading, least in _COLUMNS:
-        drawn.add_column(heading, no_wrap=True, overflow="ellipsis", min_width=least)
+def _table(lines: Iterable[tuple[str, ...]], *, cut: bool) -> Table:
+    """`cut`: keys and ids have only the place that the others leave them."""
+    drawn = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", expand=cut)
+    for heading, share in _COLUMNS:
+        drawn.add_column(heading, no_wrap=True, overflow="ellipsis", ratio=share if cut else None)
     for cells in lines:
         drawn.add_row(*map(Text, cells))
     return drawn
