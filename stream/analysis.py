@@ -45,7 +45,7 @@ def _located(model: Landmarker | None, image: Image, box: Floats) -> Floats | No
     if model is None:
         return None
     points = model.locate(image, box)
-    return points if np.isfinite(points).all() else None
+    return points if points is not None and np.isfinite(points).all() else None
 
 
 def _points_68(points_106: Floats | None, points_3d: Floats | None) -> Floats | None:

@@ -1,12 +1,14 @@
 """InsightFace's models behind the protocols, through InsightFace's own classes.
 
-Its classes do the letterbox, the alignment, the normalisation and the decoding, so the numbers
-are those of `FaceAnalysis(...).get`; what is not taken over is that it runs every model on every
-face.
+Its classes do the letterbox, the normalisation and the decoding, so boxes, points and embeddings
+are those of `FaceAnalysis(...).get`. Two things are not taken over: it runs every model on every
+face, and it cuts large faces out for landmarks, age and gender by single pixels (see
+stream/vision/warp.py): there the numbers are its own for a face that is not made smaller.
 """
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,15 @@ from numpy.typing import NDArray
 
 from stream.models.protocols import Attributes, Detections, Floats, Image
 from stream.models.sessions import providers, session_options
+from stream.vision.warp import square_around, warp
 
 DETECTION = "detection"
 RECOGNITION = "recognition"
 LANDMARKS_106 = "landmark_2d_106"
 LANDMARKS_3D = "landmark_3d_68"
 GENDERAGE = "genderage"
+
+CROP_MARGIN = 1.5  # landmark.py and attribute.py: the crop's side in the box's longer ones
 
 
 def load(folder: Path, threads: int) -> dict[str, Any]:
@@ -91,18 +96,54 @@ class CropLandmarker:
     def __init__(self, model: Any) -> None:
         self._model = model
 
-    def locate(self, image: Image, box: Floats) -> Floats:
-        points: Floats = self._model.get(image, _face(bbox=box))
-        return points
+    def locate(self, image: Image, box: Floats) -> Floats | None:
+        cut = _cut(self._model, image, box)
+        if cut is None:
+            return None
+        crop, to_crop = cut
+        points: Floats = self._model.get(crop, _middle(crop))
+        to_image = cv2.invertAffineTransform(to_crop)
+        located = points.copy()
+        located[:, :2] = points[:, :2] @ to_image[:, :2].T + to_image[:, 2]
+        located[:, 2:] *= np.linalg.norm(to_image[0, :2])
+        return located
 
 
 class GenderAge:
     def __init__(self, model: Any) -> None:
         self._model = model
 
-    def estimate(self, image: Image, box: Floats) -> Attributes:
-        gender, age_years = self._model.get(image, _face(bbox=box))
-        return Attributes(age_years=int(age_years), gender="male" if gender == 1 else "female")
+    def estimate(self, image: Image, box: Floats) -> Attributes | None:
+        """The network's outputs are two logits, female and male, and the age in centuries."""
+        model = self._model
+        cut = _cut(model, image, box)
+        if cut is None:
+            return None
+        blob = cv2.dnn.blobFromImage(
+            cut[0], 1 / model.input_std, model.input_size, (model.input_mean,) * 3, swapRB=True
+        )
+        (outputs,) = model.session.run(model.output_names, {model.input_name: blob})
+        female, male, centuries = (float(number) for number in outputs[0])
+        return Attributes(
+            age_years=round(centuries * 100),
+            gender="male" if male > female else "female",
+            gender_score=1 / (1 + math.exp(-abs(male - female))),
+        )
+
+
+def _cut(model: Any, image: Image, box: Floats) -> tuple[Image, NDArray[np.float64]] | None:
+    """The crop that the model is fed, and (2, 3): pixels of the image → pixels of the crop."""
+    side_px = model.input_size[0]
+    to_crop = square_around(box, side_px, CROP_MARGIN)
+    crop = None if to_crop is None else warp(image, to_crop, side_px)
+    return None if crop is None or to_crop is None else (crop, to_crop)
+
+
+def _middle(crop: Image) -> Any:
+    """The box that InsightFace cuts to the crop itself, pixel for pixel."""
+    side_px = crop.shape[0]
+    edge = side_px / CROP_MARGIN / 2
+    return _face(bbox=np.array([-edge, -edge, edge, edge], np.float32) + side_px / 2)
 
 
 def _face(**fields: Floats) -> Any:

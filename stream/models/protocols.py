@@ -35,6 +35,8 @@ class Detections:
 class Attributes:
     age_years: int
     gender: Gender
+    gender_score: float
+    """In [0.5, 1]: the share of the network's two scores that `gender` has, by softmax."""
 
 
 class Detector(Protocol):
@@ -49,14 +51,15 @@ class Recognizer(Protocol):
 
 
 class Landmarker(Protocol):
-    def locate(self, image: Image, box: Floats) -> Floats:
-        """box: (4,). Returns (N, 2) or (N, 3); the third axis in the pixels of the first two."""
+    def locate(self, image: Image, box: Floats) -> Floats | None:
+        """box: (4,). Returns (N, 2) or (N, 3); the third axis in the pixels of the first two.
+        `None` for a box without extent."""
         ...
 
 
 class AttributeModel(Protocol):
-    def estimate(self, image: Image, box: Floats) -> Attributes:
-        """box: (4,)."""
+    def estimate(self, image: Image, box: Floats) -> Attributes | None:
+        """box: (4,). `None` for a box without extent."""
         ...
 
 

@@ -56,7 +56,7 @@ class Fake:
 
     def estimate(self, image: Image, box: Floats) -> Attributes:
         self._called("estimate")
-        return Attributes(age_years=31, gender="female")
+        return Attributes(age_years=31, gender="female", gender_score=0.75)
 
     def emotions(self, face: Image) -> Floats:
         self._called("emotions")

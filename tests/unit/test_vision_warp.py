@@ -1,0 +1,102 @@
+"""A crop is what the image shows there, whatever the image's size."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stream.vision.warp import square_around, warp
+
+Image = NDArray[np.uint8]
+RANDOM: Image = np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8)
+
+
+def similarity(scale: float, degrees: float, x: float, y: float) -> NDArray[np.float64]:
+    """Turns and scales about the origin, then shifts."""
+    a, b = scale * np.cos(np.radians(degrees)), scale * np.sin(np.radians(degrees))
+    return np.array([[a, -b, x], [b, a, y]])
+
+
+def waves(side_px: int) -> Image:
+    """A smooth picture, the same at every size: at most three waves along a side."""
+    at = (np.arange(side_px) + 0.5) / side_px * 2 * np.pi
+    x, y = np.meshgrid(at, at)
+    channels = [np.sin(x + 2 * y), np.cos(3 * x - y), np.sin(2 * x) * np.cos(y)]
+    return np.asarray(np.stack(channels, axis=2) * 100 + 128, np.uint8)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.4, 5.0])
+def test_an_image_that_is_not_made_smaller_is_what_opencv_gives(scale: float) -> None:
+    to_crop = similarity(scale, 20, -7.3, -11.8)
+    crop = warp(RANDOM, to_crop, 64)
+    assert crop is not None
+    assert np.array_equal(crop, cv2.warpAffine(RANDOM, to_crop, (64, 64)))
+
+
+@pytest.mark.parametrize("side_px", [100, 250, 400, 777, 1600])
+@pytest.mark.parametrize("degrees", [0, 33])
+def test_the_crop_of_a_larger_copy_is_the_same_crop(side_px: int, degrees: float) -> None:
+    small, large = waves(80), waves(side_px)
+    to_crop = similarity(0.8, degrees, 20.25, -3.5)
+    grown = side_px / 80
+    middle = np.full(2, 0.5 / grown - 0.5)  # a pixel's place is its middle
+    linear, shift = to_crop[:, :2], to_crop[:, 2]
+    of_large = np.column_stack([linear / grown, linear @ middle + shift])
+    one, other = warp(small, to_crop, 48), warp(large, of_large, 48)
+    assert one is not None
+    assert other is not None
+    inside = slice(2, -2)
+    both_see = np.minimum(one, other).min(axis=2) > 0
+    off = np.abs(one.astype(int) - other)[both_see]
+    assert both_see[inside].mean() > 0.4
+    assert np.percentile(off, 95) <= 4
+
+
+@pytest.mark.parametrize("side_px", [300, 1000, 3000])
+def test_what_is_finer_than_a_pixel_of_the_crop_becomes_its_mean(side_px: int) -> None:
+    x, y = np.meshgrid(np.arange(side_px), np.arange(side_px))
+    chequered = np.repeat(((x + y) % 2 * 255).astype(np.uint8)[:, :, np.newaxis], 3, axis=2)
+    crop = warp(chequered, similarity(96 / side_px, 0, 0, 0), 96)
+    assert crop is not None
+    assert np.abs(crop[2:-2, 2:-2].astype(float) - 127.5).max() < 30
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.3, 0.02])
+def test_beyond_the_edges_it_is_black(scale: float) -> None:
+    crop = warp(np.full((50, 50, 3), 200, np.uint8), similarity(scale, 0, 32, 32), 64)
+    assert crop is not None
+    assert crop[33, 33].min() > 0
+    assert crop[:31].max() == 0
+    assert crop[:, :31].max() == 0
+
+
+def test_a_crop_far_from_the_image_is_black() -> None:
+    crop = warp(RANDOM, similarity(0.1, 0, 900, 900), 32)
+    assert crop is not None
+    assert crop.max() == 0
+
+
+def test_a_box_goes_into_the_middle_of_the_square() -> None:
+    to_crop = square_around(np.array([10, 20, 50, 100], np.float32), 96, 1.5)
+    assert to_crop is not None
+    corners = np.array([[10, 20, 1], [50, 100, 1]]) @ to_crop.T
+    assert corners == pytest.approx(np.array([[32, 16], [64, 80]]))
+
+
+@pytest.mark.parametrize("box", [(5, 5, 5, 5), (9, 9, 3, 3), (0, 0, np.nan, 9), (0, 0, np.inf, 9)])
+def test_a_box_without_extent_has_no_square(box: tuple[float, ...]) -> None:
+    assert square_around(np.array(box, np.float32), 96, 1.5) is None
+
+
+@pytest.mark.parametrize(
+    ("image", "to_crop"),
+    [
+        (RANDOM[:0], similarity(1, 0, 0, 0)),
+        (RANDOM, np.zeros((2, 3))),
+        (RANDOM, similarity(np.nan, 0, 0, 0)),
+    ],
+)
+def test_nothing_to_see_gives_no_crop(image: Image, to_crop: NDArray[np.float64]) -> None:
+    assert warp(image, to_crop, 32) is None
