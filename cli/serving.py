@@ -8,13 +8,11 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-
-from aiohttp import web
+from contextlib import AsyncExitStack, suppress
 
 from http_edge.app import build_app
 from http_edge.kafka import Gateway
+from http_edge.listening import listening
 from http_edge.logs import write_access_log
 from http_edge.metrics import EdgeMetrics
 from http_edge.settings import EdgeSettings
@@ -84,33 +82,10 @@ async def _serve(settings: EdgeSettings, link: Link) -> None:
         gateway = await stack.enter_async_context(Gateway(settings, metrics))
         blobs = await stack.enter_async_context(BlobStore(settings))
         app = build_app(settings, gateway, blobs, metrics)
-        url = await stack.enter_async_context(_listening(app, settings))
+        url = await stack.enter_async_context(listening(app, settings))
         log.info("listens at %s", url)
         link.say(url=url)
         await gateway.until_ready()
         log.info("is ready: a worker is heard")
         link.say(state="ready")
         await asyncio.Event().wait()
-
-
-@asynccontextmanager
-async def _listening(app: web.Application, settings: EdgeSettings) -> AsyncIterator[str]:
-    """The app on its port; gives its URL. A caller who hangs up ends its own wait."""
-    runner = web.AppRunner(
-        app,
-        handler_cancellation=True,
-        access_log=None,
-        shutdown_timeout=settings.request_timeout_s,
-    )
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
-        yield _url(settings.host, runner.addresses[0][1])
-    finally:
-        await runner.cleanup()
-
-
-def _url(host: str, port: int) -> str:
-    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - it is asked, not bound
-        host = "localhost"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

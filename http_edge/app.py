@@ -7,13 +7,13 @@ import time
 from typing import Final
 
 import aiohttp_cors
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 
 from http_edge import pages
 from http_edge.auth import CHALLENGE
 from http_edge.contract import API, ROUTES
 from http_edge.edge import EDGE, Edge
-from http_edge.errors import Problem, Unauthorized, problem_of, unexpected
+from http_edge.errors import NotHttp, Problem, Unauthorized, problem_of, unexpected
 from http_edge.intake import RECEIVED
 from http_edge.kafka import Gateway
 from http_edge.logs import REQUEST_ID, log_request, request_id_of
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 #: a caller who hung up has no status: nginx's number for it, in logs and metrics alone
 _HUNG_UP = 499
-_NO_ROUTE = "other"
+NO_ROUTE = "other"
 _KEYED: Final = frozenset((route.method, route.path) for route in ROUTES if route.keyed)
 _CORS_HEADERS = ("Authorization", "Content-Type", REQUEST_ID, "traceparent")
 _CORS_EXPOSED = (REQUEST_ID, "Retry-After", "WWW-Authenticate")
@@ -72,7 +72,7 @@ async def _answering(request: web.Request, handler: Handler) -> web.StreamRespon
     try:
         response, code = await _respond(request, handler, request_id)
         status = response.status
-        _add_headers(response, request_id, api=request.path.startswith(API))
+        add_headers(response, request_id, api=request.path.startswith(API))
         return response
     finally:
         seconds = time.monotonic() - started
@@ -100,7 +100,7 @@ async def _respond(
         if problem is None:
             log.exception("request %s", request_id)
             problem = unexpected()
-        response = _error_response(problem, request_id)
+        response = refusal(problem, request_id)
         if isinstance(error, web.HTTPMethodNotAllowed):
             response.headers["Allow"] = error.headers["Allow"]
         return response, problem.code
@@ -109,13 +109,16 @@ async def _respond(
 @web.middleware
 async def _guarding(request: web.Request, handler: Handler) -> web.StreamResponse:
     """The key, and how often it is used, before the body is read."""
+    if request.version not in (HttpVersion10, HttpVersion11):
+        raise NotHttp("Not HTTP/1.1")
     if (request.method, _route_of(request)) in _KEYED:
         edge = request.app[EDGE]
         edge.rate_limit.take(edge.keys.admit(request.headers.get("Authorization")))
     return await handler(request)
 
 
-def _error_response(problem: Problem, request_id: str) -> web.Response:
+def refusal(problem: Problem, request_id: str) -> web.Response:
+    """The answer in place of an answer."""
     body = ErrorAnswer(
         face_detected=False, error=problem.message, code=problem.code, request_id=request_id
     )
@@ -127,7 +130,8 @@ def _error_response(problem: Problem, request_id: str) -> web.Response:
     return response
 
 
-def _add_headers(response: web.StreamResponse, request_id: str, *, api: bool) -> None:
+def add_headers(response: web.StreamResponse, request_id: str, *, api: bool) -> None:
+    """Those that every answer has."""
     response.headers[REQUEST_ID] = request_id
     response.headers["Server"] = "facestream"
     response.headers["X-Content-Type-Options"] = "nosniff"
@@ -138,4 +142,4 @@ def _add_headers(response: web.StreamResponse, request_id: str, *, api: bool) ->
 def _route_of(request: web.Request) -> str:
     """The route's pattern: no label and no line ever holds a path of the caller's making."""
     resource = request.match_info.route.resource
-    return resource.canonical if resource is not None else _NO_ROUTE
+    return resource.canonical if resource is not None else NO_ROUTE

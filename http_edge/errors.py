@@ -1,7 +1,7 @@
 """What a caller is told when something goes wrong, and the one table of codes and statuses.
 
 EdgeError
-├── Unauthorized, RateLimited, Overloaded, UploadTimedOut, BodyTooLarge, BrokenBody
+├── NotHttp, Unauthorized, RateLimited, Overloaded, UploadTimedOut, BodyTooLarge, BrokenBody
 ├── UnfitBody                 a body that does not fit
 │   ├── NotJsonBody, NoImageGiven, AmbiguousImageGiven
 └── UnsupportedForm, EmptyImage, NotBase64
@@ -48,6 +48,7 @@ _STATUS: Mapping[str, int] = {
     "result_too_large": 413,  # more faces than fit into an answer
     "not_an_image": 415,
     # the request
+    "not_http": 400,
     "broken_body": 400,
     "unauthorized": 401,
     "upload_timed_out": 408,
@@ -87,6 +88,12 @@ class EdgeError(Exception):
 
     code: ClassVar[str]
     retry_after_s: int | None = None
+
+
+class NotHttp(EdgeError):
+    """Its head is broken, or larger than it may be."""
+
+    code = "not_http"
 
 
 class Unauthorized(EdgeError):

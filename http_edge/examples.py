@@ -27,6 +27,7 @@ from schemas.results import (
     Box,
     Expression,
     Geometry,
+    Liveness,
     ModelInfo,
     Point,
     Pose,
@@ -97,7 +98,6 @@ def _words(code: str) -> str:
 
 
 def _analysis() -> AnalysisAnswer:
-    left, top, right, bottom = _BOX
     return AnalysisAnswer(
         face_detected=True,
         embedding=EXAMPLE_EMBEDDING,
@@ -105,10 +105,9 @@ def _analysis() -> AnalysisAnswer:
         confidence=0.87,
         age=34,
         gender="female",
-        landmarks_68=[
-            Point(round(left + (right - left) * n / 68, 1), round(top + (bottom - top) * n / 68, 1))
-            for n in range(68)
-        ],
+        gender_score=0.98,
+        landmarks_68=_points(68),
+        landmarks_106=_points(106),
         pose=Pose(yaw=-4.5, pitch=2.0, roll=1.25),
         quality=Quality(blur_score=0.81, illumination=0.74, overall=0.77),
         symmetry_score=0.93,
@@ -125,6 +124,7 @@ def _analysis() -> AnalysisAnswer:
                 "surprise": 0.02,
                 "neutral": 0.05,
             },
+            engine="onnx",
         ),
         geometry=Geometry(
             face_width_height_ratio=0.76,
@@ -132,7 +132,19 @@ def _analysis() -> AnalysisAnswer:
             jawline_width_face_width=0.83,
             nose_width_face_width=0.27,
         ),
+        liveness=Liveness(score=0.96, model="liveness@87a9ac1d"),
     )
+
+
+def _points(count: int) -> list[Point]:
+    """Down the box's diagonal."""
+    left, top, right, bottom = _BOX
+    return [
+        Point(
+            round(left + (right - left) * n / count, 1), round(top + (bottom - top) * n / count, 1)
+        )
+        for n in range(count)
+    ]
 
 
 def _worker() -> HealthWorker:

@@ -12,12 +12,13 @@ from http_edge.settings import EdgeSettings
 from schemas.errors import ImageTooLarge, NotAnImage
 from schemas.requests import ImageRef
 from stream.io.blobs import BlobStore
+from stream.io.formats import Format, format_of
 from stream.io.sources import read_web_uri
 
 _WHITESPACE = b" \t\r\n"
 #: base64 characters that are decoded at a time: half a millisecond of the event loop
 _SLICE_CHARS: Final = 256 * 1024
-_BMP_HEADER_SIZES = (b"\x0c\0\0\0", b"\x28\0\0\0", b"\x6c\0\0\0", b"\x7c\0\0\0")
+_SUFFIXES: dict[Format, str] = {"jpeg": ".jpg"}  # the others are named as their formats are
 
 
 def suffix_of(data: bytes) -> str:
@@ -27,17 +28,10 @@ def suffix_of(data: bytes) -> str:
     """
     if not data:
         raise EmptyImage("The image is empty")
-    if data.startswith(b"\xff\xd8\xff"):
-        return ".jpg"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return ".png"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return ".webp"
-    if data[:6] in (b"GIF87a", b"GIF89a"):
-        return ".gif"
-    if data[:2] == b"BM" and data[14:18] in _BMP_HEADER_SIZES:
-        return ".bmp"
-    raise NotAnImage("The bytes are no JPEG, PNG, WebP, GIF or BMP image")
+    kind = format_of(data)
+    if kind is None:
+        raise NotAnImage("The bytes are no JPEG, PNG, WebP, GIF or BMP image")
+    return _SUFFIXES.get(kind, f".{kind}")
 
 
 async def decode_base64(text: bytes, max_bytes: int) -> bytes:

@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 import orjson
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.log import server_logger
 
 REQUEST_ID = "X-Request-ID"
 
@@ -40,14 +38,16 @@ def traceparent_of(given: str | None) -> bytes | None:
 def log_request(
     *,
     request_id: str,
-    method: str,
+    method: str | None,
     route: str,
     status: int,
     code: str | None,
     milliseconds: float,
     received_bytes: int,
 ) -> None:
-    """One line. `route`: its pattern. `received_bytes`: of the body."""
+    """One line. `method`: `None` of what is no HTTP. `route`: its pattern. `received_bytes`: of
+    the body.
+    """
     line = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "id": request_id,
@@ -61,27 +61,8 @@ def log_request(
     access_log.info(orjson.dumps(line).decode())
 
 
-class _NoQuotes(logging.Filter):
-    """Of bytes that are no HTTP aiohttp logs a traceback that quotes them, keys and all."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, HttpProcessingError):
-            record.msg, record.args = "a request was no HTTP: %s", (type(error).__name__,)
-            record.levelno, record.levelname = logging.INFO, "INFO"
-            record.exc_info = record.exc_text = None
-        return True
-
-
-_no_quotes = _NoQuotes()
-
-
 def write_access_log(stream: TextIO = sys.stdout) -> None:
-    """Send the requests' lines to a stream, bare: what reads them wants JSON and nothing else.
-
-    What callers send as HTTP and is none is logged without its words from here on.
-    """
-    server_logger.addFilter(_no_quotes)
+    """Send the requests' lines to a stream, bare: what reads them wants JSON and nothing else."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(logging.Formatter("%(message)s"))
     access_log.handlers = [handler]
