@@ -1,11 +1,13 @@
 """Bytes → upright 8-bit BGR pixels.
 
-JPEG, PNG and WebP go through OpenCV in one pass, with the pixels that `cv2.imread` gives, EXIF
-orientation applied; CMYK JPEGs and 16-bit PNGs too, where it agrees with Pillow to one level.
-Pillow takes what OpenCV gets wrong: transparent pixels are laid over white (OpenCV shows the
-colours that hide below them), and of an animation the first frame counts. GIF and BMP are decoded
+JPEG and plain WebP go through OpenCV in one pass, with the pixels that `cv2.imread` gives, EXIF
+orientation applied; CMYK JPEGs too, where it agrees with Pillow to one level. Pillow takes the
+rest. It gets right what OpenCV gets wrong: transparent pixels are laid over white (OpenCV shows
+the colours that hide below them), and of an animation the first frame counts; and it leaves a PNG
+when its pixels are complete, where OpenCV unfolds all that follows them. GIF and BMP are decoded
 since their readers are small; TIFF, AVIF and HEIC are not, since theirs are large and have a long
-record of memory errors. Colour profiles are not applied.
+record of memory errors, nor is compressed BMP, which Pillow unpacks in Python, in half a minute
+where it is made to be slow. Colour profiles are not applied.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from PIL import BmpImagePlugin, GifImagePlugin, Image, PngImagePlugin, WebPImage
 from PIL.ImageFile import ImageFile
 
 from schemas.errors import DamagedImage, TooManyPixels
-from stream.image_headers import Format, Header, read_header
+from stream.image_headers import Header, read_header
+from stream.io.formats import Format
 
 Pixels = NDArray[np.uint8]
 
@@ -31,8 +34,9 @@ _READERS: dict[Format, type[ImageFile]] = {
     "gif": GifImagePlugin.GifImageFile,
     "bmp": BmpImagePlugin.BmpImageFile,
 }
-_ORIENTATION_TAG = 0x0112
 _WHITE = (255, 255, 255)
+#: flattened at a time: an image's layers are copied some five times on the way
+_STRIP_PIXELS = 1024 * 1024
 
 
 def decode(data: bytes, max_pixels: int) -> Pixels:
@@ -46,7 +50,7 @@ def decode(data: bytes, max_pixels: int) -> Pixels:
     if not header.whole:
         raise DamagedImage(f"the image is cut off after {len(data)} bytes")
     if header.layered:
-        return _decode_with_pillow(data, header, max_pixels)
+        return _upright(_decode_with_pillow(header, max_pixels), header.orientation)
     return _decode_with_opencv(data)
 
 
@@ -67,14 +71,12 @@ def _decode_with_opencv(data: bytes) -> Pixels:
     return cast("Pixels", pixels)
 
 
-def _decode_with_pillow(data: bytes, header: Header, max_pixels: int) -> Pixels:
+def _decode_with_pillow(header: Header, max_pixels: int) -> Pixels:
     try:
-        with _READERS[header.format](io.BytesIO(data)) as image:
-            # A GIF's first frame may be larger than the screen that its header names.
+        with _READERS[header.format](io.BytesIO(header.data)) as image:
             _check_size(*image.size, max_pixels)
-            orientation = _orientation(image)
             image.load()
-            return _upright(_flattened(image), orientation)
+            return _flattened(image)
     except (DamagedImage, TooManyPixels, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -85,27 +87,27 @@ def _decode_with_pillow(data: bytes, header: Header, max_pixels: int) -> Pixels:
 
 def _flattened(image: Image.Image) -> Pixels:
     """Any mode over white: (H, W, 3) uint8 BGR."""
+    width, height = image.size
+    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        strip = _opaque(image.crop((0, top, width, bottom)))
+        cv2.cvtColor(np.asarray(strip), cv2.COLOR_RGB2BGR, dst=pixels[top:bottom])
+    return pixels
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Any mode over white, as RGB."""
+    if image.mode == "I;16":
+        # Transparency of one 16-bit grey is not looked at: no camera and no editor writes it.
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         layered = image.convert("RGBA")
         flat = Image.new("RGB", layered.size, _WHITE)
         flat.paste(layered, mask=layered.getchannel("A"))
-    else:
-        flat = image.convert("RGB")
-    return cast("Pixels", cv2.cvtColor(np.asarray(flat), cv2.COLOR_RGB2BGR))
-
-
-def _orientation(image: ImageFile) -> int:
-    """EXIF's, 1 to 8; 1, which is upright, where there is none that can be read."""
-    exif = image.info.get("exif")
-    if not isinstance(exif, bytes):
-        return 1
-    try:
-        tags = Image.Exif()
-        tags.load(exif)
-        value = tags.get(_ORIENTATION_TAG, 1)
-    except Exception:  # noqa: BLE001 - a broken note beside the image is no reason to refuse it
-        return 1
-    return value if isinstance(value, int) else 1
+        return flat
+    return image.convert("RGB")
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:

@@ -309,7 +309,7 @@ def _nothing_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
         encoded(Image.new("RGBA", (1001, 1000)), "WEBP"),
         b"RIFF\x1a\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x10\x00\x00\x00" + b"\xff" * 6,
         encoded(Image.new("L", (1001, 1000)), "GIF"),
-        b"GIF89a\xff\xff\xff\xff" + bytes(20),
+        b"GIF89a\xff\xff\xff\xff" + encoded(Image.new("L", (8, 8)), "GIF")[10:],
         encoded(Image.new("1", (1001, 1000)), "BMP"),
         b"BM" + bytes(12) + struct.pack("<IiiHHI", 40, 60_000, -60_000, 1, 24, 0) + bytes(30),
     ],
@@ -334,6 +334,29 @@ def test_the_limit_itself_is_allowed() -> None:
 def test_an_image_without_pixels_is_damaged(size: tuple[int, int]) -> None:
     with pytest.raises(DamagedImage):
         decode(png_of(*size), LIMIT)
+
+
+def test_an_image_of_many_strips_is_put_together_again() -> None:
+    tall = PIL_PHOTO.resize((1200, 2500)).convert("RGBA")
+    tall.putalpha(PIL_PHOTO.convert("L").resize(tall.size))
+    flat = Image.new("RGB", tall.size, "white")
+    flat.paste(tall, mask=tall.getchannel("A"))
+    assert np.array_equal(decode(encoded(tall, "PNG"), 3 * LIMIT), bgr(flat))
+
+
+@pytest.mark.parametrize("compression", [1, 2, 4, 5])
+def test_a_compressed_bmp_is_not_decoded(compression: int) -> None:
+    data = bytearray(encoded(PIL_PHOTO.convert("P"), "BMP"))
+    data[30] = compression
+    with pytest.raises(NotAnImage, match="compressed BMP"):
+        decode(bytes(data), LIMIT)
+
+
+def test_a_png_whose_checksum_differs_is_damaged() -> None:
+    data = bytearray(WHOLE["png"])
+    data[data.index(b"IDAT") + 20] ^= 1
+    with pytest.raises(DamagedImage, match="checksum"):
+        decode(bytes(data), LIMIT)
 
 
 def test_a_jpeg_made_of_markers_alone_is_given_up_on() -> None:
