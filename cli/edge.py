@@ -11,14 +11,13 @@ import click
 @click.option("--link", type=int, hidden=True, help="descriptor of the socket to `facestream up`")
 def command(host: str | None, port: int | None, link: int | None) -> None:
     """Serve the HTTP API until Ctrl-C or SIGTERM. API_KEY must be set."""
-    import asyncio
-
     from cli.serving import Link, log_to_stderr, serve
     from http_edge.settings import EdgeSettings
+    from stream.io import event_loop
 
     log_to_stderr()
     given = {"host": host, "port": port}
     settings = EdgeSettings.model_validate(
         {name: value for name, value in given.items() if value is not None}
     )
-    asyncio.run(serve(settings, Link(link)))
+    event_loop.run(serve(settings, Link(link)))

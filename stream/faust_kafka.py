@@ -6,6 +6,7 @@ Each point was measured on Faust 0.15.3 with aiokafka 0.14:
   committed first, so that a rebalance repeats nothing.
 * A partition whose fetching is taken up again waits for the poll in progress, up to a second: here
   the poll is woken.
+* Only aiokafka knows whether the group still takes this worker's heartbeats: here the lease is told.
 * With the broker away, aiokafka asks for metadata without a pause and burns a core.
 """
 
@@ -13,12 +14,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
+
+from stream.io.event_loop import new_event_loop
 
 _METADATA_PAUSE_S = 0.25
 _NO_PARTITION_WAIT_S = 1.0
@@ -33,12 +38,20 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
     before_revocation: Callable[[], Awaitable[None]]
     #: called once the partitions are given away
     after_revocation: Callable[[], None]
+    #: called with the time at which a heartbeat was sent that the group has taken
+    heartbeat_taken: Callable[[float], None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._fetchable = asyncio.Event()
         self.before_revocation = self.app.before_revocation
         self.after_revocation = self.app.after_revocation
+        self.heartbeat_taken = self.app.lease.renew
+
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return AIOKafkaConsumerThread(
+            self, loop=self.loop, thread_loop=new_event_loop(), beacon=self.beacon
+        )
 
     async def settle_and_commit(self) -> None:
         """Stop the flow, finish what is in work, commit it."""
@@ -52,6 +65,26 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         await super().on_partitions_revoked(revoked)
         self._buffered_partitions.clear()
         self.after_revocation()
+
+    async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
+        self._listen_to_heartbeats()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    def _listen_to_heartbeats(self) -> None:
+        coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - it tells nobody
+        heartbeat = coordinator._do_heartbeat  # noqa: SLF001
+        if hasattr(heartbeat, "told"):
+            return
+
+        async def heartbeat_and_tell() -> bool:
+            sent_at = time.monotonic()
+            taken = bool(await heartbeat())
+            if taken:
+                self.loop.call_soon_threadsafe(self.heartbeat_taken, sent_at)
+            return taken
+
+        heartbeat_and_tell.told = True  # type: ignore[attr-defined]  # a mark
+        coordinator._do_heartbeat = heartbeat_and_tell  # noqa: SLF001
 
     def on_buffer_drop(self, tp: Any) -> None:
         super().on_buffer_drop(tp)

@@ -31,6 +31,7 @@ from stream.event import by_topic
 from stream.fetching import ImageSource
 from stream.heartbeat import EXIT_NO_MODELS, Beat, WorkerState, publish_status, write_beat
 from stream.images import ImageReader
+from stream.io import event_loop
 from stream.io.blobs import BlobStore
 from stream.io.producer import Producer
 from stream.models.download import PackUnavailable
@@ -246,7 +247,7 @@ def main() -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     settings = WorkerSettings()
     cv2.setNumThreads(settings.threads_per_session)
-    asyncio.run(_run_and_exit(settings, arguments))
+    event_loop.run(_run_and_exit(settings, arguments))
 
 
 if __name__ == "__main__":
