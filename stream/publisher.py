@@ -84,8 +84,9 @@ class Publisher:
             await self._reply(outcome, key, value, headers)
             return
         topic = self._topics.result(result.operation)
-        sent = await self._enqueue(topic, key, value, headers)
+        # The broker takes one message of a connection after the other, and a caller waits for this one
         await self._reply(outcome, key, value, headers)
+        sent = await self._enqueue(topic, key, value, headers)
         await self._confirm(sent, topic, key, value, headers)
 
     async def _reject(self, event: Event, error: FacestreamError) -> None:

@@ -121,6 +121,8 @@ class KafkaSettings(BaseSettings):
             "bootstrap.servers": self.kafka_bootstrap_servers,
             "security.protocol": self.kafka_security_protocol,
             "message.max.bytes": MAX_MESSAGE_BYTES,
+            # a small message that follows another at once would wait for the first one's answer
+            "socket.nagle.disable": True,
             # librdkafka would print each refused connection, twenty a second in an outage
             "log_level": 2,
             "error_cb": _ErrorLog(),

@@ -28,6 +28,7 @@ def test_nothing_said_means_a_plain_broker_on_this_host() -> None:
         "bootstrap.servers": "localhost:9092",
         "security.protocol": "PLAINTEXT",
         "message.max.bytes": MAX_MESSAGE_BYTES,
+        "socket.nagle.disable": True,
         "log_level": 2,
     }
     assert settings.faust_brokers() == ["kafka://localhost:9092"]
