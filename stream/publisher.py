@@ -84,7 +84,7 @@ class Publisher:
             await self._reply(outcome, key, value, headers)
             return
         topic = self._topics.result(result.operation)
-        # The broker takes one message of a connection after the other, and a caller waits for this one
+        # The broker takes a connection's messages one after the other, and a caller waits for this
         await self._reply(outcome, key, value, headers)
         sent = await self._enqueue(topic, key, value, headers)
         await self._confirm(sent, topic, key, value, headers)
