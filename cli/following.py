@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, cast
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from stream.io.kafka import KafkaSettings
 
 _ANSWER_TIMEOUT_S = 10.0
+_ASK_AGAIN_S = 0.1
+#: what a broker says of a partition that is new, or moves
+_LEADER_CHANGES = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
 
 
 class TopicMissing(Exception):
@@ -116,10 +124,21 @@ def check_topic(
 
 
 def offsets_of(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
-    """A partition's first offset, and the one that its next event will have."""
+    """A partition's first offset, and the one that its next event will have.
+
+    Raises `KafkaException`; while the partition's leader changes it asks again.
+    """
     asked = TopicPartition(topic, partition)
-    low, high = consumer.get_watermark_offsets(asked, timeout=_ANSWER_TIMEOUT_S)
-    return low, high
+    give_up_at = time.monotonic() + _ANSWER_TIMEOUT_S
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(asked, timeout=_ANSWER_TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() not in _LEADER_CHANGES or time.monotonic() > give_up_at:
+                raise
+            time.sleep(_ASK_AGAIN_S)
+        else:
+            return low, high
 
 
 def to_record(message: Message) -> Record | None:

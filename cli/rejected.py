@@ -165,7 +165,7 @@ def replay(
 
 def _tell_foreign(count: int) -> None:
     if count:
-        click.echo(f"{count} records that are no dead letters are left out", err=True)
+        click.echo(f"left out, for they are no dead letters: {count} records", err=True)
 
 
 def _selection(
