@@ -45,10 +45,10 @@ async def run_workers(
     is started, and `WorkersFailed` or `EdgeFailed` when they cannot start, unless `patient`: then
     they are tried until they can.
     """
-    from stream.models import packs
+    from stream.models import weights
     from stream.supervisor import Supervisor, WorkersFailed
 
-    packs.ensure(settings)  # once, with its progress bar, and not in every worker
+    weights.ensure(settings)  # once, with its progress bar, and not in every worker
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -109,9 +109,20 @@ def _analysis() -> AnalysisAnswer:
         landmarks_68=_points(68),
         landmarks_106=_points(106),
         pose=Pose(yaw=-4.5, pitch=2.0, roll=1.25),
-        quality=Quality(blur_score=0.81, illumination=0.74, overall=0.77),
+        quality=Quality(
+            blur_score=0.61,
+            illumination=0.74,
+            overall=0.82,
+            face_size_px=184.5,
+            frontal_alignment=0.98,
+            in_frame=1.0,
+        ),
         symmetry_score=0.93,
-        skin_tone=SkinTone(dominant_color_lab=(68.2, 14.1, 17.9), hex="#c99f86"),
+        skin_tone=SkinTone(
+            dominant_color_lab=(68.2, 14.1, 17.9),
+            hex="#c99f86",
+            individual_typology_angle=45.5,
+        ),
         expression=Expression(
             dominant="happy",
             confidence=0.9,

@@ -18,9 +18,12 @@ from schemas.results import (
     Expression,
     Finite,
     Gender,
+    GenderScore,
     Geometry,
+    Liveness,
     ModelInfo,
     Points68,
+    Points106,
     Pose,
     Quality,
     SkinTone,
@@ -141,13 +144,16 @@ class EmbeddedFace(_Out):
 class AnalyzedFace(EmbeddedFace):
     age: Annotated[int, Field(ge=0, le=150)] | None = Field(description="years", examples=[34])
     gender: Gender | None
+    gender_score: GenderScore
     landmarks_68: Points68 | None = Field(description="iBUG 68-point order, pixels")
+    landmarks_106: Points106 | None = Field(description="InsightFace 2d106det order, pixels")
     pose: Pose | None
     quality: Quality | None
     symmetry_score: Unit | None
     skin_tone: SkinTone | None
     expression: Expression | None
     geometry: Geometry | None
+    liveness: Liveness | None = Field(description="`null` unless LIVENESS is `observe`")
 
 
 def _absent(value: object) -> bool:

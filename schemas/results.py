@@ -10,6 +10,7 @@ from schemas.topics import Operation
 
 Status = Literal["ok", "no_face", "failed"]
 Gender = Literal["male", "female"]
+EmotionEngine = Literal["onnx", "tensorflow"]
 Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -36,6 +37,14 @@ Points5 = Annotated[list[Point], Field(min_length=5, max_length=5)]
 Points68 = Annotated[list[Point], Field(min_length=68, max_length=68)]
 Points106 = Annotated[list[Point], Field(min_length=106, max_length=106)]
 Embedding = Annotated[list[Finite], Field(min_length=512, max_length=512)]
+GenderScore = Annotated[
+    Annotated[float, Field(ge=0.5, le=1, allow_inf_nan=False)] | None,
+    Field(
+        description="of the network's two scores the share of `gender`, by softmax: no calibrated "
+        "probability",
+        examples=[0.98],
+    ),
+]
 
 
 class _Out(BaseModel):
@@ -53,22 +62,57 @@ class Pose(_Out):
 
 
 class Quality(_Out):
-    blur_score: Unit | None = Field(description="0 blurred, 1 sharp")
+    """How well the face can be seen. What hides a part of it, such as a hand, is not measured."""
+
+    blur_score: Unit | None = Field(
+        description="0 blurred, 1 sharp; a sharp face has about 0.6. Crete's perceptual blur metric "
+        "from 1, at the area of 112 × 112 px"
+    )
     illumination: Unit | None = Field(description="0 dark, burnt out or flat, 1 well lit")
-    overall: Unit | None = Field(description="geometric mean of what was measured")
+    overall: Unit | None = Field(
+        description="geometric mean of blur_score, illumination, frontal_alignment and in_frame, "
+        "of those that were measured"
+    )
+    face_size_px: Annotated[Finite, Field(gt=0)] | None = Field(
+        description="the shorter side of `bbox`, px"
+    )
+    frontal_alignment: Unit | None = Field(
+        description="1 faces the camera, 0 is a profile: the squared cosine of the angle between, "
+        "from yaw and pitch",
+    )
+    in_frame: Unit | None = Field(
+        description="the share of the area of `bbox` that lies in the image"
+    )
 
 
 class SkinTone(_Out):
+    """The colour of cheeks and forehead in this light, by this camera."""
+
     dominant_color_lab: tuple[Finite, Finite, Finite] = Field(
         description="CIELAB, D65: L in [0, 100], a and b in [-128, 127]"
     )
     hex: str = Field(pattern="^#[0-9a-f]{6}$", description="the same colour in sRGB")
+    individual_typology_angle: Annotated[Finite, Field(gt=-90, lt=90)] | None = Field(
+        description="degrees; the lighter the skin, the larger (Chardon et al., 1991). `null` "
+        "where b is below 1: a grey photograph, blue light",
+    )
 
 
 class Expression(_Out):
     dominant: Emotion
     confidence: Unit = Field(description="the dominant emotion's probability")
     emotions: dict[Emotion, Unit] = Field(description="probabilities; they sum to 1")
+    engine: EmotionEngine = Field(description="what computed them; the weights are the same")
+
+
+class Liveness(_Out):
+    """How live a face looks: reported, and nothing is refused for it."""
+
+    score: Unit | None = Field(
+        description="the model's probability that the face is live and no picture of one; `null` "
+        "where the image shows too little around the face, or no face that can be aligned"
+    )
+    model: str = Field(description="file stem, `@`, first 8 hex digits of the file's SHA-256")
 
 
 class Geometry(_Out):
@@ -83,6 +127,7 @@ class Geometry(_Out):
 class Analysis(_Out):
     age: Annotated[int, Field(ge=0, le=150)] | None = Field(description="years")
     gender: Gender | None
+    gender_score: GenderScore
     landmarks_68: Points68 | None = Field(description="iBUG 68-point order")
     landmarks_106: Points106 | None = Field(description="InsightFace 2d106det order")
     pose: Pose | None
@@ -91,6 +136,7 @@ class Analysis(_Out):
     skin_tone: SkinTone | None
     expression: Expression | None
     geometry: Geometry | None
+    liveness: Liveness | None = Field(description="`null` unless LIVENESS is `observe`")
 
 
 class Face(_Out):
@@ -125,6 +171,7 @@ class ModelInfo(_Out):
     landmarks_3d: str | None = None
     genderage: str | None = None
     emotion: str | None = None
+    liveness: str | None = None
 
 
 class ErrorInfo(_Out):

@@ -10,34 +10,39 @@ from stream.models.emotions import EMOTIONS
 from stream.models.loading import FaceModels
 from stream.models.protocols import EmotionModel, Floats, Image, Landmarker
 from stream.numbers import numbers
-from stream.vision.crop import crop
+from stream.vision.crop import crop, face_size_px, in_frame
 from stream.vision.geometry import ratios
 from stream.vision.landmarks import to_68
 from stream.vision.pose import head_pose
-from stream.vision.quality import blur_score, illumination, overall
-from stream.vision.skin import skin_tone
+from stream.vision.quality import blur_score, frontal_alignment, illumination, overall
+from stream.vision.skin import individual_typology_angle, skin_tone
 from stream.vision.symmetry import symmetry
 
 
-def analyze_face(models: FaceModels, image: Image, box: Floats) -> results.Analysis:
-    """image: (H, W, 3) uint8 BGR; box: (4,) px. Runs every model that is there but the detector
-    and the recogniser, each once."""
+def analyze_face(
+    models: FaceModels, image: Image, box: Floats, points: Floats | None
+) -> results.Analysis:
+    """image: (H, W, 3) uint8 BGR; box: (4,) px; points: (5, 2) px. Runs every model
+    that is there but the detector and the recogniser, each once."""
     face = crop(image, box)
     points_106 = _located(models.landmarks_106, image, box)
     points_3d = _located(models.landmarks_3d, image, box)
     points_68 = _points_68(points_106, points_3d)
     attributes = models.genderage.estimate(image, box) if models.genderage else None
+    pose = _pose(points_68, models.mean_shape_68)
     return results.Analysis(
         age=None if attributes is None else min(max(attributes.age_years, 0), 150),
         gender=None if attributes is None else attributes.gender,
+        gender_score=None if attributes is None else attributes.gender_score,
         landmarks_68=None if points_68 is None else numbers(points_68),
         landmarks_106=None if points_106 is None else numbers(points_106),
-        pose=_pose(points_68, models.mean_shape_68),
-        quality=None if face is None else _quality(face),
+        pose=pose,
+        quality=None if face is None else _quality(image, box, face, pose),
         symmetry_score=None if points_68 is None else symmetry(points_68),
         skin_tone=None if points_68 is None else _skin_tone(image, points_68),
         expression=None if face is None else _expression(models.emotion, face),
         geometry=None if points_68 is None else _geometry(points_68),
+        liveness=_liveness(models, image, points),
     )
 
 
@@ -62,14 +67,29 @@ def _pose(points_68: Floats | None, mean_shape: NDArray[np.float64] | None) -> r
     return None if angles is None else results.Pose(**angles._asdict())
 
 
-def _quality(face: Image) -> results.Quality:
+def _quality(image: Image, box: Floats, face: Image, pose: results.Pose | None) -> results.Quality:
     blur, light = blur_score(face), illumination(face)
-    return results.Quality(blur_score=blur, illumination=light, overall=overall(blur, light))
+    frontal = None if pose is None else frontal_alignment(pose.yaw, pose.pitch)
+    inside = in_frame(box, *image.shape[:2])
+    return results.Quality(
+        blur_score=blur,
+        illumination=light,
+        overall=overall(blur, light, frontal, inside),
+        face_size_px=face_size_px(box),
+        frontal_alignment=frontal,
+        in_frame=inside,
+    )
 
 
 def _skin_tone(image: Image, points_68: Floats) -> results.SkinTone | None:
     skin = skin_tone(image, points_68)
-    return None if skin is None else results.SkinTone(dominant_color_lab=skin.lab, hex=skin.hex)
+    if skin is None:
+        return None
+    return results.SkinTone(
+        dominant_color_lab=skin.lab,
+        hex=skin.hex,
+        individual_typology_angle=individual_typology_angle(skin.lab),
+    )
 
 
 def _expression(model: EmotionModel | None, face: Image) -> results.Expression | None:
@@ -78,7 +98,19 @@ def _expression(model: EmotionModel | None, face: Image) -> results.Expression |
     probabilities = numbers(model.emotions(face))
     emotions = dict(zip(EMOTIONS, probabilities, strict=True))
     dominant = max(EMOTIONS, key=emotions.__getitem__)
-    return results.Expression(dominant=dominant, confidence=emotions[dominant], emotions=emotions)
+    return results.Expression(
+        dominant=dominant,
+        confidence=emotions[dominant],
+        emotions=emotions,
+        engine=model.engine,
+    )
+
+
+def _liveness(models: FaceModels, image: Image, points: Floats | None) -> results.Liveness | None:
+    if models.liveness is None or models.info.liveness is None:
+        return None
+    score = None if points is None else models.liveness.score(image, points)
+    return results.Liveness(score=score, model=models.info.liveness)
 
 
 def _geometry(points_68: Floats) -> results.Geometry | None:

@@ -86,7 +86,7 @@ class Pipeline:
                     raise InferenceFailed("the recogniser gave numbers that are not finite")
         if operation == "analyze":
             with _stage("analyze", timings_ms):
-                analysis = analyze_face(self._models, image, box)
+                analysis = analyze_face(self._models, image, box, points)
         return results.Face(
             bbox=results.Box(*numbers(box)),
             confidence=min(numbers(found.scores[index : index + 1])[0], 1.0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stream.models import emotions, insightface_pack, packs, synthetic
+from stream.models import emotions, insightface_pack, liveness, packs, synthetic
 from stream.models.download import OFFICIAL_SHA256, PackUnavailable
 from stream.models.settings import SYNTHETIC, ModelSettings
 
@@ -13,6 +13,7 @@ INSIGHTFACE_LICENCE = "non-commercial research only"
 DEEPFACE_LICENCE = "MIT"
 SYNTHETIC_LICENCE = "Apache-2.0"
 EMOTION_TASK = "emotion"
+LIVENESS_TASK = "liveness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,14 @@ class FoundPack:
 
 def found(settings: ModelSettings) -> list[FoundPack]:
     """Every pack on this machine, in the order in which they are looked for, then the emotion
-    weights, then the pack that is written here. Reads each file once; downloads nothing."""
+    weights and the addon, then the pack that is written here. Reads each file once; downloads
+    nothing."""
     chosen = packs.find(settings.model_pack, settings.model_root)
     listed = [
         _pack(path.name, path, INSIGHTFACE_LICENCE, in_use=path == chosen)
         for path in _folders(settings.model_root)
     ]
-    listed += _deepface(settings)
+    listed += [*_deepface(settings), *_addons(settings)]
     try:
         written = synthetic.ensure()
     except PackUnavailable:
@@ -67,7 +69,10 @@ def _pack(name: str, path: Path, licence: str, *, in_use: bool) -> FoundPack:
         for task, model in insightface_pack.load(path, threads=1).items()
     }
     if name == SYNTHETIC:
-        tasks[synthetic.EMOTION_FILE] = EMOTION_TASK
+        tasks |= {
+            synthetic.EMOTION_FILE: EMOTION_TASK,
+            synthetic.LIVENESS_FILE: LIVENESS_TASK,
+        }
     files = tuple(
         _file(file, tasks.get(file.name, "not used"), published=name != SYNTHETIC)
         for file in sorted(path.glob("*.onnx"))
@@ -93,6 +98,15 @@ def _deepface(settings: ModelSettings) -> list[FoundPack]:
             tuple(_file(path, EMOTION_TASK, published=True) for path in files.values()),
         )
     ]
+
+
+def _addons(settings: ModelSettings) -> list[FoundPack]:
+    path = liveness.find(settings.model_root)
+    if path is None:
+        return []
+    in_use = settings.liveness != "off" and settings.model_pack != SYNTHETIC
+    file = _file(path, LIVENESS_TASK, published=True)
+    return [FoundPack("addons", path.parent, INSIGHTFACE_LICENCE, in_use, (file,))]
 
 
 def _file(path: Path, task: str, *, published: bool) -> ModelFile:

@@ -28,10 +28,11 @@ OFFICIAL_SHA256 = {
     "det_10g.onnx": "5838f7fe053675b1c7a08b633df49e7af5495cee0493c7dcf6697200b85b5b91",
     "det_500m.onnx": "5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a",
     "genderage.onnx": "4fde69b1c810857b88c64a335084f1c3fe8f01246c9a191b48c7bb756d6652fb",
+    "liveness.onnx": "87a9ac1dbb16a61eec212957e5095e62a8769c1e188af9b0198f253302c4afdb",
     "w600k_mbf.onnx": "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",
     "w600k_r50.onnx": "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
 }
-"""The files of InsightFace's buffalo packs, by name: the same in each pack that has them."""
+"""The files of InsightFace's buffalo packs and addons, by name: the same wherever they are."""
 
 
 class PackUnavailable(Exception):
@@ -56,7 +57,8 @@ def pack(name: str, target: Path) -> None:
 
 
 def file(urls: list[str], target: Path) -> None:
-    """Download one file from the first of `urls` that has it. Raises `PackUnavailable`."""
+    """Download one file from the first of `urls` that has it. Raises `PackUnavailable`, also where
+    it bears an official name with other bytes."""
     with _alone(target):
         if target.is_file():
             return
@@ -70,6 +72,7 @@ def file(urls: list[str], target: Path) -> None:
                         raise
                 else:
                     break
+            _check(part)
             part.rename(target)
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from schemas.results import Emotion
+from schemas.results import Emotion, EmotionEngine
 from stream.models import download
 from stream.models.download import PackUnavailable
 from stream.models.packs import SHARED_MODELS
@@ -30,8 +30,7 @@ EMOTIONS: tuple[Emotion, ...] = (
 )
 """The order of the network's outputs (deepface.models.demography.DemographyUtils)."""
 
-Engine = Literal["onnx", "tensorflow"]
-ENGINES: tuple[Engine, ...] = ("onnx", "tensorflow")
+ENGINES: tuple[EmotionEngine, ...] = ("onnx", "tensorflow")
 
 _SUFFIX = {"onnx": ".onnx", "tensorflow": ".h5"}
 _SIDE_PX = 224  # DeepFace pads and scales a face to this before the client scales it to 48
@@ -46,13 +45,13 @@ def home(deepface_home: Path | None) -> Path:
     return shared if shared.is_dir() else Path.home()
 
 
-def weights(engine: Engine, deepface_home: Path | None) -> Path:
+def weights(engine: EmotionEngine, deepface_home: Path | None) -> Path:
     """Where the engine's weights lie, or would lie."""
     name = f"facial_expression_model_weights{_SUFFIX[engine]}"
     return home(deepface_home) / ".deepface" / "weights" / name
 
 
-def ensure(engine: Engine, deepface_home: Path | None) -> Path:
+def ensure(engine: EmotionEngine, deepface_home: Path | None) -> Path:
     """The weights' file: found, or else downloaded once.
 
     Raises `PackUnavailable`, whose one sentence names the ways out.
@@ -74,10 +73,11 @@ def ensure(engine: Engine, deepface_home: Path | None) -> Path:
 
 
 class DeepFaceEmotions:
-    """`client` is one of DeepFace's emotion clients."""
+    """`client` is one of DeepFace's emotion clients, `engine` what it runs on."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, engine: EmotionEngine) -> None:
         self._client = client
+        self.engine = engine
 
     def emotions(self, face: Image) -> Floats:
         from deepface.modules.preprocessing import resize_image
@@ -99,7 +99,7 @@ def load_onnx(path: Path, threads: int) -> DeepFaceEmotions:
     client.model = onnxruntime.InferenceSession(
         str(path), sess_options=session_options(threads), providers=providers()
     )
-    return DeepFaceEmotions(client)
+    return DeepFaceEmotions(client, "onnx")
 
 
 def load_tensorflow(path: Path, threads: int) -> DeepFaceEmotions:
@@ -122,4 +122,4 @@ def load_tensorflow(path: Path, threads: int) -> DeepFaceEmotions:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     from deepface.models.demography.tf.Emotion import EmotionClient
 
-    return DeepFaceEmotions(EmotionClient())
+    return DeepFaceEmotions(EmotionClient(), "tensorflow")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from stream.models.protocols import Attributes, Detections, Floats, Image
 from stream.models.sessions import providers, session_options
+from stream.vision.landmarks import MIRROR_106, upright_square
 from stream.vision.warp import square_around, warp
 
 DETECTION = "detection"
@@ -91,22 +92,43 @@ class ArcFaceRecognizer:
 
 
 class CropLandmarker:
-    """`2d106det` (N = 106, two axes) and `1k3d68` (N = 68, three)."""
+    """`1k3d68`: (68, 3) of the box's crop, as InsightFace has them."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
 
     def locate(self, image: Image, box: Floats) -> Floats | None:
         cut = _cut(self._model, image, box)
-        if cut is None:
+        return None if cut is None else _located(self._model, *cut)
+
+
+class UprightLandmarker:
+    """`2d106det`: (106, 2), the same however the photograph is turned, mirrored and scaled.
+
+    The network's own points depend on how the box lies on the face, and are not the mirrored
+    photograph's mirrored ones: by 3 % in the ratios of a face, by 3° in its pose. So the points of
+    the box's crop only say where the face is and how it stands. Those that are returned are of a
+    crop that follows them, upright, and the mean of what the network sees in it and in its mirror
+    image.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._rough = CropLandmarker(model)
+
+    def locate(self, image: Image, box: Floats) -> Floats | None:
+        rough = self._rough.locate(image, box)
+        side_px = self._model.input_size[0]
+        to_crop = None if rough is None else upright_square(rough, side_px)
+        crop = None if to_crop is None else warp(image, to_crop, side_px)
+        if crop is None or to_crop is None:
             return None
-        crop, to_crop = cut
-        points: Floats = self._model.get(crop, _middle(crop))
-        to_image = cv2.invertAffineTransform(to_crop)
-        located = points.copy()
-        located[:, :2] = points[:, :2] @ to_image[:, :2].T + to_image[:, 2]
-        located[:, 2:] *= np.linalg.norm(to_image[0, :2])
-        return located
+        mirror_crop = np.ascontiguousarray(crop[:, ::-1])
+        from_mirror = np.array([[-1.0, 0.0, side_px - 1.0], [0.0, 1.0, 0.0]])
+        seen = _located(self._model, crop, to_crop)
+        mirrored = _located(self._model, mirror_crop, _after(to_crop, from_mirror))
+        points: Floats = (seen + mirrored[MIRROR_106]) / 2
+        return points
 
 
 class GenderAge:
@@ -137,6 +159,21 @@ def _cut(model: Any, image: Image, box: Floats) -> tuple[Image, NDArray[np.float
     to_crop = square_around(box, side_px, CROP_MARGIN)
     crop = None if to_crop is None else warp(image, to_crop, side_px)
     return None if crop is None or to_crop is None else (crop, to_crop)
+
+
+def _located(model: Any, crop: Image, to_crop: NDArray[np.float64]) -> Floats:
+    """The model's points of a crop, in the image's pixels."""
+    points: Floats = model.get(crop, _middle(crop))
+    to_image = cv2.invertAffineTransform(to_crop)
+    located = points.copy()
+    located[:, :2] = points[:, :2] @ to_image[:, :2].T + to_image[:, 2]
+    located[:, 2:] *= np.linalg.norm(to_image[0, :2])
+    return located
+
+
+def _after(first: NDArray[np.float64], then: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Both (2, 3). Returns the (2, 3) of one transform after the other."""
+    return then[:, :2] @ np.vstack([first, [0, 0, 1]])[:2] + np.pad(then[:, 2:], [(0, 0), (2, 0)])
 
 
 def _middle(crop: Image) -> Any:

@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 
 from schemas.results import ModelInfo
 from schemas.topics import Operation
-from stream.models import emotions, insightface_pack, packs, synthetic
+from stream.models import emotions, insightface_pack, liveness, packs, weights
 from stream.models.download import PackUnavailable
 from stream.models.protocols import (
     AttributeModel,
     Detector,
     EmotionModel,
     Landmarker,
+    LivenessModel,
     Recognizer,
 )
 from stream.models.settings import SYNTHETIC, ModelSettings
+from stream.models.weights import Weights
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +35,7 @@ class FaceModels:
     landmarks_3d: Landmarker | None
     genderage: AttributeModel | None
     emotion: EmotionModel | None
+    liveness: LivenessModel | None
     mean_shape_68: NDArray[np.float64] | None
     """(68, 3): what head pose is measured against."""
     info: ModelInfo
@@ -47,17 +50,16 @@ class FaceModels:
 
 
 def load_models(settings: ModelSettings) -> FaceModels:
-    """Find (or download) the pack and the emotion weights and load every model of them.
+    """Find (or download) what the settings ask for and load every model of it.
 
     Takes seconds; nothing is left to be loaded by the first image. Raises `PackUnavailable`.
     """
-    folder = packs.ensure(settings)
+    files = weights.ensure(settings)
     threads = settings.threads_per_session
-    loaded = insightface_pack.load(folder, threads)
+    loaded = insightface_pack.load(files.pack, threads)
     for task in (insightface_pack.DETECTION, insightface_pack.RECOGNITION):
         if task not in loaded:
-            raise PackUnavailable(f"The model pack in {folder} has no model for {task}.")
-    emotion, emotion_file = _emotion(settings, folder)
+            raise PackUnavailable(f"The model pack in {files.pack} has no model for {task}.")
     detector = insightface_pack.ScrfdDetector(
         loaded[insightface_pack.DETECTION],
         size_px=settings.det_size,
@@ -69,12 +71,13 @@ def load_models(settings: ModelSettings) -> FaceModels:
     models = FaceModels(
         detector=detector,
         recognizer=insightface_pack.ArcFaceRecognizer(loaded[insightface_pack.RECOGNITION]),
-        landmarks_106=landmarks_106 and insightface_pack.CropLandmarker(landmarks_106),
+        landmarks_106=landmarks_106 and insightface_pack.UprightLandmarker(landmarks_106),
         landmarks_3d=landmarks_3d and insightface_pack.CropLandmarker(landmarks_3d),
         genderage=genderage and insightface_pack.GenderAge(genderage),
-        emotion=emotion,
+        emotion=_emotion(settings, files.emotion),
+        liveness=None if files.liveness is None else liveness.load(files.liveness, threads),
         mean_shape_68=insightface_pack.mean_shape_68(),
-        info=_info(settings.model_pack, loaded, emotion_file),
+        info=_info(settings.model_pack, loaded, files),
     )
     _warm_up(models)
     return models
@@ -95,22 +98,20 @@ def _warm_up(models: FaceModels) -> None:
         models.genderage.estimate(blank, box)
     if models.emotion is not None:
         models.emotion.emotions(blank)
+    if models.liveness is not None:
+        models.liveness.score(blank, points)
 
 
-def _emotion(settings: ModelSettings, folder: Path) -> tuple[EmotionModel | None, Path | None]:
-    engine = settings.emotion_engine
-    threads = settings.threads_per_session
-    if engine == "off":
-        return None, None
-    if settings.model_pack == SYNTHETIC:
-        path = folder / synthetic.EMOTION_FILE
-        return emotions.load_onnx(path, threads), path
-    path = emotions.ensure(engine, settings.deepface_home)
-    load = emotions.load_tensorflow if engine == "tensorflow" else emotions.load_onnx
-    return load(path, threads), path
+def _emotion(settings: ModelSettings, path: Path | None) -> EmotionModel | None:
+    if path is None:
+        return None
+    # of the pack without weights there are none for TensorFlow
+    on_tensorflow = settings.emotion_engine == "tensorflow" and settings.model_pack != SYNTHETIC
+    load = emotions.load_tensorflow if on_tensorflow else emotions.load_onnx
+    return load(path, settings.threads_per_session)
 
 
-def _info(pack: str, loaded: dict[str, Any], emotion_file: Path | None) -> ModelInfo:
+def _info(pack: str, loaded: dict[str, Any], files: Weights) -> ModelInfo:
     def named(task: str) -> str | None:
         model = loaded.get(task)
         return None if model is None else packs.identity(Path(model.model_file))
@@ -124,5 +125,6 @@ def _info(pack: str, loaded: dict[str, Any], emotion_file: Path | None) -> Model
         landmarks=named(insightface_pack.LANDMARKS_106),
         landmarks_3d=named(insightface_pack.LANDMARKS_3D),
         genderage=named(insightface_pack.GENDERAGE),
-        emotion=None if emotion_file is None else packs.identity(emotion_file),
+        emotion=files.emotion and packs.identity(files.emotion),
+        liveness=files.liveness and packs.identity(files.liveness),
     )

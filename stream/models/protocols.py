@@ -1,4 +1,4 @@
-"""The seams between the pipeline and what computes: five protocols, each with one method.
+"""The seams between the pipeline and what computes: six protocols, each with one method.
 
 Images are (H, W, 3) uint8 BGR; coordinates are pixels of that image, x before y. Implementations
 are safe to call from several threads at once and may raise anything: the pipeline turns it into
@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.results import Gender
+from schemas.results import EmotionEngine, Gender
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -64,6 +64,16 @@ class AttributeModel(Protocol):
 
 
 class EmotionModel(Protocol):
+    @property
+    def engine(self) -> EmotionEngine: ...
+
     def emotions(self, face: Image) -> Floats:
         """face: the box's pixels. Returns (7,) probabilities, in `EMOTIONS`' order."""
+        ...
+
+
+class LivenessModel(Protocol):
+    def score(self, image: Image, points: Floats) -> float | None:
+        """points: (5, 2). Returns the probability, in [0, 1], that the face is live; `None` where
+        less than 70 % of what the model wants to see lies in the image."""
         ...

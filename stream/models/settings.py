@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EmotionEngine = Literal["onnx", "tensorflow", "off"]
+Liveness = Literal["off", "observe"]
 PrimaryFace = Literal["prominent", "confident"]
 
 SYNTHETIC = "synthetic"
@@ -32,6 +33,10 @@ class ModelSettings(BaseSettings):
         default="onnx", description="what DeepFace's emotions run on; `off`: none"
     )
     deepface_home: Path | None = Field(default=None, description="holds `.deepface/weights/`")
+    liveness: Liveness = Field(
+        default="off",
+        description="`observe`: how live a face looks is reported, and nothing is refused for it",
+    )
     det_size: int = Field(
         default=640,
         ge=128,

@@ -15,9 +15,10 @@ from pathlib import Path
 from stream.models import synthetic_graphs
 from stream.models.download import PackUnavailable
 
-VERSION = 1
+VERSION = 2
 """Changes with the graphs, so that a cache never holds old ones."""
 EMOTION_FILE = "emotion.onnx"  # InsightFace's router does not know its shape and leaves it alone
+LIVENESS_FILE = "liveness.onnx"  # likewise
 
 
 def ensure(cache: Path | None = None) -> Path:
@@ -59,6 +60,7 @@ def write(folder: Path) -> None:
         "genderage.onnx": synthetic_graphs.genderage,
         "rec_synthetic.onnx": synthetic_graphs.recognizer,
         EMOTION_FILE: synthetic_graphs.emotion,
+        LIVENESS_FILE: synthetic_graphs.liveness,
     }
     for name, build in graphs.items():
         build(folder / name)

@@ -167,6 +167,17 @@ synthetic_emotion (float[n, 48, 48, 1] input) => (float[n, 7] output)
 }
 """
 
+_LIVENESS = """
+synthetic_liveness (float[n, 3, 80, 80] data) => (float[n] probability)
+{
+    mean = GlobalAveragePool (data)
+    flat = Flatten (mean)
+    logit = Gemm (flat, weights, bias)
+    share = Sigmoid (logit)
+    probability = Squeeze (share, axis_1)
+}
+"""
+
 
 def _save(path: Path, text: str, constants: Mapping[str, Any]) -> None:
     """The graph of ONNX's text format with `constants` as its initializers."""
@@ -276,3 +287,10 @@ def emotion(path: Path) -> None:
     random = np.random.default_rng(_SEED)
     weights = random.normal(scale=3, size=(9, 7)).astype(np.float32)
     _save(path, _EMOTION, {"weights": weights, "bias": np.zeros(7, np.float32)})
+
+
+def liveness(path: Path) -> None:
+    """InsightFace's addon: an 80 px RGB crop in [0, 1] to the probability that it is live."""
+    weights = np.array([[4], [-3], [2]], np.float32)
+    bias, axis_1 = np.array([-1], np.float32), np.array([1], np.int64)
+    _save(path, _LIVENESS, {"weights": weights, "bias": bias, "axis_1": axis_1})

@@ -8,10 +8,11 @@ from typing import Any
 import orjson
 import pytest
 from click.testing import CliRunner
+from insightface.addons import ADDON_CATALOG
 from insightface.utils import storage
 
 from cli.models import command
-from stream.models import download
+from stream.models import download, liveness, synthetic_graphs
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +36,7 @@ def test_the_synthetic_pack_has_a_file_for_every_task_and_is_free() -> None:
         "landmark_2d_106",
         "landmark_3d_68",
         "emotion",
+        "liveness",
     }
 
 
@@ -60,3 +62,26 @@ def test_the_table_says_what_is_in_use_and_what_is_missing(
 
 def test_packs_are_downloaded_from_where_insightface_takes_them() -> None:
     assert storage.model_zoo_download_url("") == download.INSIGHTFACE_RELEASES
+
+
+def test_the_addon_is_the_one_that_insightface_takes() -> None:
+    addon = ADDON_CATALOG["liveness"]
+    assert addon.url == liveness.URL
+    assert addon.filename == liveness.FILE
+    assert addon.sha256 == download.OFFICIAL_SHA256[liveness.FILE]
+
+
+def test_an_addon_of_other_bytes_is_listed_and_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "addons" / liveness.FILE
+    file.parent.mkdir()
+    synthetic_graphs.liveness(file)
+    monkeypatch.setenv("MODEL_ROOT", str(tmp_path))
+    monkeypatch.setenv("MODEL_PACK", "buffalo_s")
+    assert _listed()["addons"]["in_use"] is False
+    monkeypatch.setenv("LIVENESS", "observe")
+    addons = _listed()["addons"]
+    assert addons["in_use"] is True
+    assert addons["licence"] == "non-commercial research only"
+    assert [(file["task"], file["official"]) for file in addons["files"]] == [("liveness", False)]

@@ -22,7 +22,7 @@ Image = NDArray[np.uint8]
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        settings = ModelSettings(model_pack="synthetic")
+        settings = ModelSettings(model_pack="synthetic", liveness="observe")
         return Pipeline(load_models(settings), settings)
 
 

@@ -12,7 +12,7 @@ from urllib.error import URLError
 
 import pytest
 
-from stream.models import download, emotions, packs
+from stream.models import download, emotions, liveness, packs, weights
 from stream.models.download import PackUnavailable
 from stream.models.settings import ModelSettings
 
@@ -28,6 +28,7 @@ def _nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(packs, "SHARED_MODELS", tmp_path / "shared")
     monkeypatch.setattr(emotions, "SHARED_MODELS", tmp_path / "shared")
+    monkeypatch.setattr(liveness, "SHARED_MODELS", tmp_path / "shared")
     monkeypatch.setattr(download, "urlopen", refuse)
 
 
@@ -51,6 +52,48 @@ def test_without_weights_and_network_one_sentence_names_the_ways_out(tmp_path: P
 def test_without_emotion_weights_one_sentence_names_the_ways_out() -> None:
     with pytest.raises(PackUnavailable, match=r"DEEPFACE_HOME.*EMOTION_ENGINE=off"):
         emotions.ensure("onnx", None)
+
+
+def test_without_the_liveness_addon_one_sentence_names_the_ways_out(tmp_path: Path) -> None:
+    _place(tmp_path / "root/models/buffalo_s")
+    settings = ModelSettings(
+        model_root=tmp_path / "root",
+        model_pack="buffalo_s",
+        emotion_engine="off",
+        liveness="observe",
+    )
+    with pytest.raises(PackUnavailable) as unavailable:
+        weights.ensure(settings)
+    message = str(unavailable.value)
+    assert "no route to host" in message
+    assert "MODEL_ROOT to a folder that holds addons/liveness.onnx" in message
+    assert str(tmp_path / "home/.insightface/addons/liveness.onnx") in message
+    assert "LIVENESS=off" in message
+
+
+def test_the_liveness_addon_is_looked_for_only_where_it_is_switched_on(tmp_path: Path) -> None:
+    pack = _place(tmp_path / "root/models/buffalo_s")
+    settings = ModelSettings(
+        model_root=tmp_path / "root", model_pack="buffalo_s", emotion_engine="off"
+    )
+    assert weights.ensure(settings) == weights.Weights(pack, None, None)
+    addon = tmp_path / "root/addons/liveness.onnx"
+    addon.parent.mkdir()
+    addon.write_bytes(b"net")
+    assert weights.ensure(settings).liveness is None
+    observing = settings.model_copy(update={"liveness": "observe"})
+    assert weights.ensure(observing).liveness == addon
+
+
+def test_a_downloaded_addon_with_other_bytes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other.onnx"
+    other.write_bytes(b"something else")
+    monkeypatch.setattr(download, "urlopen", lambda url, timeout: _open(other))
+    with pytest.raises(PackUnavailable, match=r"liveness\.onnx has the SHA-256"):
+        liveness.ensure(None)
+    assert liveness.find(None) is None
 
 
 @pytest.mark.parametrize("inside", ["models/buffalo_s", "buffalo_s"])

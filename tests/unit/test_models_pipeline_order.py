@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from schemas.errors import InferenceFailed
-from schemas.results import ModelInfo
+from schemas.results import EmotionEngine, Liveness, ModelInfo
 from stream.models.loading import FaceModels
 from stream.models.protocols import Attributes, Detections, Floats, Image
 from stream.models.settings import ModelSettings
@@ -24,11 +24,14 @@ SCORES = [0.9, 0.6, 0.7]
 
 @dataclass
 class Fake:
-    """All five models; counts how often each is run."""
+    """All six models; counts how often each is run."""
 
+    engine: EmotionEngine = "onnx"
     boxes: list[tuple[int, int, int, int]] = field(default_factory=lambda: BOXES)
+    points: bool = True
     scores: list[float] = field(default_factory=lambda: SCORES)
     embedding: float | None = 1.0
+    live_score: float | None = 0.25
     calls: Counter[str] = field(default_factory=Counter)
     fails: str = ""
 
@@ -43,7 +46,7 @@ class Fake:
         return Detections(
             np.array(self.boxes, np.float32).reshape(-1, 4),
             np.array(self.scores, np.float32)[:count],
-            np.zeros((count, 5, 2), np.float32),
+            np.zeros((count, 5, 2), np.float32) if self.points else None,
         )
 
     def embed(self, image: Image, points: Floats) -> Floats | None:
@@ -62,6 +65,10 @@ class Fake:
         self._called("emotions")
         return np.array([0.05, 0.05, 0.1, 0.5, 0.1, 0.1, 0.1], np.float32)
 
+    def score(self, image: Image, points: Floats) -> float | None:
+        self._called("score")
+        return self.live_score
+
 
 def models(fake: Fake) -> FaceModels:
     return FaceModels(
@@ -71,9 +78,17 @@ def models(fake: Fake) -> FaceModels:
         landmarks_3d=None,
         genderage=fake,
         emotion=fake,
+        liveness=None,
         mean_shape_68=np.random.default_rng(2).uniform(-1, 1, (68, 3)),
         info=ModelInfo(pack="fake", detector="d@0", recognizer="r@0", genderage="g@0"),
     )
+
+
+def observing(fake: Fake) -> FaceModels:
+    """With the liveness addon."""
+    loaded = models(fake)
+    info = loaded.info.model_copy(update={"liveness": "l@0"})
+    return replace(loaded, liveness=fake, info=info)
 
 
 def pipeline(fake: Fake, **settings: Any) -> Pipeline:
@@ -153,10 +168,10 @@ def test_numbers_that_are_not_finite_fail_the_image() -> None:
         pipeline(Fake(scores=[float("inf")] * 3)).run(IMAGE, "detect", 0, {})
 
 
-@pytest.mark.parametrize("model", ["detect", "embed", "locate", "emotions"])
+@pytest.mark.parametrize("model", ["detect", "embed", "locate", "emotions", "score"])
 def test_what_a_native_library_raises_fails_the_image_and_tells_nothing(model: str) -> None:
     with pytest.raises(InferenceFailed) as failed:
-        pipeline(Fake(fails=model)).run(IMAGE, "analyze", 0, {})
+        Pipeline(observing(Fake(fails=model)), ModelSettings()).run(IMAGE, "analyze", 0, {})
     assert "somewhere" not in str(failed.value)
 
 
@@ -166,6 +181,25 @@ def test_what_the_pack_has_no_model_for_is_null() -> None:
     assert analysis is not None
     measured = analysis.model_dump(exclude_none=True)
     assert set(measured) == {"quality"}
+
+
+def test_liveness_is_reported_and_nothing_is_refused_for_it() -> None:
+    for score in (0.0, None, 1.0):
+        fake = Fake(live_score=score)
+        faces = Pipeline(observing(fake), ModelSettings()).run(IMAGE, "analyze", 0, {})
+        assert [face.analysis and face.analysis.liveness for face in faces] == [
+            Liveness(score=score, model="l@0")
+        ] * 3
+        assert [face.embedding for face in faces] == [[1.0] * 512] * 3
+        assert fake.calls["score"] == 3
+
+
+def test_a_face_without_points_has_no_liveness_score() -> None:
+    fake = Fake(points=False)
+    face = Pipeline(observing(fake), ModelSettings()).run(IMAGE, "analyze", 1, {})[0]
+    assert face.analysis is not None
+    assert face.analysis.liveness == Liveness(score=None, model="l@0")
+    assert fake.calls["score"] == 0
 
 
 def test_a_result_names_only_the_models_that_computed_it() -> None:
