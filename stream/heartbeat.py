@@ -31,6 +31,8 @@ class Beat(BaseModel):
     """Held now; `None` until a first assignment, which may be of none."""
     step_age_s: float
     """Seconds since the step in the compute thread began; 0 when it is idle."""
+    message: str | None = None
+    """Why it failed, where it knows."""
 
 
 def write_beat(pipe: TextIO, beat: Beat) -> None:

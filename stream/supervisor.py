@@ -20,9 +20,10 @@ from typing import IO, Self
 
 from pydantic import ValidationError
 
+from schemas.results import WorkerStatus
 from stream.crash_notes import read_notes
 from stream.crashes import report_crash
-from stream.heartbeat import EXIT_NO_MODELS, Beat
+from stream.heartbeat import EXIT_NO_MODELS, Beat, publish_status
 from stream.io.blobs import BlobStore, BlobStoreError
 from stream.io.producer import Producer, SendFailed
 from stream.settings import WorkerSettings
@@ -61,6 +62,7 @@ class _Slot:
     exit_code: int | None = None
     #: since one was at work
     deaths: int = 0
+    started_at: float = 0.0
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -129,7 +131,7 @@ class Supervisor:
                 await asyncio.wait(waits, timeout=_CHECK_S)
                 for slot in self._slots:
                     if slot.exit_code == EXIT_NO_MODELS:
-                        raise WorkersFailed("the models cannot be had; the log says why")
+                        raise WorkersFailed(_why(slot))
                     if slot.deaths >= _DEATHS_OF_A_BAD_START:
                         raise WorkersFailed(
                             f"worker {slot.worker_id} does not start: exit code {slot.exit_code}"
@@ -168,14 +170,36 @@ class Supervisor:
             lived_s = time.monotonic() - started_at
             pause_s = _FIRST_PAUSE_S if lived_s > _HEALTHY_S else pause_s
             log.error(
-                "worker %s ended after %.1f s with exit code %s; started again in %.1f s",
+                "worker %s ended after %.1f s: %s; started again in %.1f s",
                 slot.worker_id,
                 lived_s,
-                slot.exit_code,
+                _why(slot),
                 pause_s,
             )
-            await asyncio.sleep(pause_s)
+            await self._pause(slot, pause_s)
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+    async def _pause(self, slot: _Slot, pause_s: float) -> None:
+        """And say meanwhile, in the dead worker's place, that it failed and why."""
+        end_at = time.monotonic() + pause_s
+        while (left_s := end_at - time.monotonic()) > 0:
+            status = WorkerStatus(
+                id=slot.worker_id,
+                host=socket.gethostname(),
+                pid=None,
+                state="failed",
+                partitions={},
+                models=None,
+                in_flight=0,
+                settled=0,
+                replies_failed=0,
+                progress_at_ms=None,
+                at_ms=round(time.time() * 1000),
+                started_at_ms=round(slot.started_at * 1000),
+                message=f"{_why(slot)}; started again in {left_s:.1f} s",
+            )
+            await publish_status(self._producer, self._settings.topics, status)
+            await asyncio.sleep(min(left_s, self._settings.heartbeat_interval_s))
 
     async def _report(self, slot: _Slot) -> None:
         """Tell all workers what was in native code, before one of them takes it up again."""
@@ -203,7 +227,7 @@ class Supervisor:
         command += ["--notes", str(self._notes_of(slot))]
         if slot.instance_id is not None:
             command += ["--instance-id", slot.instance_id]
-        slot.beat, slot.beat_at = None, time.monotonic()
+        slot.beat, slot.beat_at, slot.started_at = None, time.monotonic(), time.time()
         slot.process = await asyncio.create_subprocess_exec(
             *command,
             env=self._environ,
@@ -228,6 +252,7 @@ class Supervisor:
                     process.kill()
                     await ending
             slot.exit_code = ending.result()
+            await asyncio.wait({reading}, timeout=_CHECK_S)  # its last words
         finally:
             reading.cancel()
             slot.ready.clear()
@@ -274,3 +299,11 @@ class Supervisor:
             log.warning("worker %s does not stop in time and is killed", slot.worker_id)
             process.kill()
             await process.wait()
+
+
+def _why(slot: _Slot) -> str:
+    """How its last process ended, in its own words where it had any."""
+    ended = f"exit code {slot.exit_code}"
+    if slot.beat is not None and slot.beat.message is not None:
+        return f"{ended}: {slot.beat.message}"
+    return f"{ended}: the models cannot be had" if slot.exit_code == EXIT_NO_MODELS else ended

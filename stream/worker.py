@@ -104,6 +104,7 @@ async def run(
                 worker.models = await asyncio.to_thread(load_models, settings)
             except PackUnavailable as error:
                 log.critical("no models: %s", error)
+                write_beat(sys.stdout, Beat(state="failed", step_age_s=0, message=str(error)))
                 return EXIT_NO_MODELS
             await _until_stopped(worker, _work(worker, worker.models, notes))
     return EXIT_CRASHED if worker.failure else 0

@@ -53,6 +53,9 @@ def main() -> None:
 def behave(behaviour: str) -> None:
     if behaviour.isdecimal():
         os._exit(int(behaviour))
+    if behaviour == "damaged":
+        say(json.dumps({"state": "failed", "step_age_s": 0, "message": "a.onnx is damaged"}))
+        os._exit(3)
     if behaviour == "slow":
         time.sleep(0.3)
     if behaviour == "chatty":

@@ -17,7 +17,7 @@ from stream.models import download
 from stream.models.download import PackUnavailable
 from stream.models.packs import SHARED_MODELS
 from stream.models.protocols import Floats, Image
-from stream.models.sessions import providers, session_options
+from stream.models.sessions import loading, session
 
 EMOTIONS: tuple[Emotion, ...] = (
     "angry",
@@ -91,14 +91,11 @@ class DeepFaceEmotions:
 def load_onnx(path: Path, threads: int) -> DeepFaceEmotions:
     """Emotions on ONNX Runtime, with this project's session in the place of DeepFace's own,
     which cannot be told how many threads to take."""
-    import onnxruntime
     from deepface.models.demography.onnx.Emotion import EmotionClient
 
     client = EmotionClient.__new__(EmotionClient)
     client.model_name = "Emotion"
-    client.model = onnxruntime.InferenceSession(
-        str(path), sess_options=session_options(threads), providers=providers()
-    )
+    client.model = session(path, threads)
     return DeepFaceEmotions(client, "onnx")
 
 
@@ -122,4 +119,5 @@ def load_tensorflow(path: Path, threads: int) -> DeepFaceEmotions:
     tf.config.threading.set_inter_op_parallelism_threads(1)
     from deepface.models.demography.tf.Emotion import EmotionClient
 
-    return DeepFaceEmotions(EmotionClient(), "tensorflow")
+    with loading(path):
+        return DeepFaceEmotions(EmotionClient(), "tensorflow")

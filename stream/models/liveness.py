@@ -14,7 +14,7 @@ from stream.models import download
 from stream.models.download import PackUnavailable
 from stream.models.packs import SHARED_MODELS, insightface_home
 from stream.models.protocols import Floats, Image
-from stream.models.sessions import providers, session_options
+from stream.models.sessions import session
 
 FILE = "liveness.onnx"
 # insightface/addons/catalog.py; a constant, since importing insightface takes seconds
@@ -72,14 +72,11 @@ class LivenessAddon:
 
 
 def load(path: Path, threads: int) -> LivenessAddon:
-    """Raises `PackUnavailable` for a model of other inputs and outputs than the addon's."""
-    import onnxruntime
+    """Raises `PackUnavailable` for a damaged file, and for one of other inputs and outputs."""
     from insightface.addons import Liveness
 
-    session = onnxruntime.InferenceSession(
-        str(path), sess_options=session_options(threads), providers=providers()
-    )
+    loaded = session(path, threads)
     try:
-        return LivenessAddon(Liveness(path, session=session))
+        return LivenessAddon(Liveness(path, session=loaded))
     except RuntimeError as error:
         raise PackUnavailable(f"{path} is not InsightFace's liveness addon: {error}.") from error

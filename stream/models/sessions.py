@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+from stream.models.download import PackUnavailable
 
 _ERROR = 3  # ONNX Runtime's severity: graphs of the packs warn harmlessly at every load
 
@@ -30,3 +35,23 @@ def providers() -> list[str]:
     cuda = "CUDAExecutionProvider"
     found = [cuda] if cuda in onnxruntime.get_available_providers() else []
     return [*found, "CPUExecutionProvider"]
+
+
+def session(path: Path, threads: int) -> Any:
+    """`InferenceSession`. Raises `PackUnavailable` for a file that is damaged, or no model."""
+    import onnxruntime
+
+    with loading(path):
+        return onnxruntime.InferenceSession(
+            str(path), sess_options=session_options(threads), providers=providers()
+        )
+
+
+@contextmanager
+def loading(path: Path) -> Iterator[None]:
+    """Whatever a library raises over a file becomes `PackUnavailable`, which names it."""
+    try:
+        yield
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise PackUnavailable(f"{path} cannot be loaded: {reason}") from error

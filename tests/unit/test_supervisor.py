@@ -204,6 +204,16 @@ async def test_without_models_it_fails_at_once(stage: Stage) -> None:
         assert stage.count("started") <= 4
 
 
+async def test_its_last_words_are_the_reason_that_is_given(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with stage.supervisor("damaged,well") as supervisor:
+        with pytest.raises(WorkersFailed, match=r"exit code 3: a\.onnx is damaged"):
+            await asyncio.wait_for(supervisor.ready(), 10)
+        await stage.until(lambda: stage.count("started") == 2)
+    assert "a.onnx is damaged; started again in" in caplog.text
+
+
 async def test_one_that_does_not_stop_in_time_is_killed(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
