@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.models.protocols import Attributes, Detections, Floats, Image
-from stream.models.sessions import providers, session_options
+from stream.models.sessions import loading, providers, session_options
 from stream.vision.landmarks import MIRROR_106, upright_square
 from stream.vision.warp import square_around, warp
 
@@ -32,14 +32,18 @@ CROP_MARGIN = 1.5  # landmark.py and attribute.py: the crop's side in the box's 
 
 def load(folder: Path, threads: int) -> dict[str, Any]:
     """InsightFace's model objects by their task; of two with one task the first by file name,
-    as in `FaceAnalysis`. Each has its file in `model_file`."""
+    as in `FaceAnalysis`. Each has its file in `model_file`.
+
+    Raises `PackUnavailable` for a file that is damaged.
+    """
     from insightface.model_zoo import get_model
 
     models: dict[str, Any] = {}
     # One session for every input size: those that InsightFace would build for each are no faster.
     whole = {"static_shape_sessions": False, "providers": providers()}
     for path in sorted(folder.glob("*.onnx")):
-        model = get_model(str(path), sess_options=session_options(threads), **whole)
+        with loading(path):
+            model = get_model(str(path), sess_options=session_options(threads), **whole)
         if model is not None:
             models.setdefault(model.taskname, model)
     return models
