@@ -65,8 +65,8 @@ class Quality(_Out):
     """How well the face can be seen. What hides a part of it, such as a hand, is not measured."""
 
     blur_score: Unit | None = Field(
-        description="0 blurred, 1 sharp; a sharp face has about 0.6. Crete's perceptual blur metric "
-        "from 1, at the area of 112 × 112 px"
+        description="0 blurred, 1 sharp; a sharp face has about 0.5. One minus the blur metric of "
+        "Crete et al., at the area of 112 × 112 px"
     )
     illumination: Unit | None = Field(description="0 dark, burnt out or flat, 1 well lit")
     overall: Unit | None = Field(

@@ -22,7 +22,12 @@ _LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.0
 
 
 def from_bgr(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(N, 3) BGR, sRGB → (N, 3): L in [0, 100], a and b in [-128, 127]."""
+    """(N, 3) uint8 BGR, sRGB → (N, 3): L in [0, 100], a and b in [-128, 127].
+
+    Raises `ValueError` for another shape or dtype.
+    """
+    if pixels.dtype != np.uint8 or pixels.ndim != 2 or pixels.shape[1] != 3:
+        raise ValueError(f"pixels are (N, 3) uint8, not {pixels.shape} {pixels.dtype}")
     xyz = _LINEAR[pixels[:, ::-1]] @ _TO_XYZ.T / _WHITE
     root = np.where(xyz > _EPSILON, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
     x, y, z = root.T
@@ -30,10 +35,16 @@ def from_bgr(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def to_rgb(lab: NDArray[np.float64]) -> tuple[int, int, int]:
-    """(3,) → red, green, blue in [0, 255]; what sRGB cannot show is clipped."""
+    """(3,) → red, green, blue in [0, 255]; what sRGB cannot show is clipped.
+
+    Raises `ValueError` for another shape and for what is no colour: not finite, or L outside of
+    [0, 100].
+    """
+    if lab.shape != (3,) or not np.isfinite(lab).all() or not 0 <= lab[0] <= 100:
+        raise ValueError(f"{lab} is no CIELAB colour")
     y = (lab[0] + 16) / 116
     root = np.array([y + lab[1] / 500, y, y - lab[2] / 200])
-    xyz = np.where(root**3 > _EPSILON, root**3, (root - 4 / 29) * 3 * (6 / 29) ** 2)
+    xyz = np.where(root > 6 / 29, root**3, (root - 4 / 29) * 3 * (6 / 29) ** 2)
     linear = np.clip(np.linalg.solve(_TO_XYZ, xyz * _WHITE), 0, 1)
     levels = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
     red, green, blue = np.rint(levels * 255).astype(int)

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import math
-
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stream.vision.crop import crop
 from stream.vision.geometry import ratios
 from stream.vision.landmarks import MIRROR_68, TO_68, to_68
 from stream.vision.pose import head_pose
-from stream.vision.quality import blur_score, illumination, overall
-from stream.vision.skin import skin_tone
 from stream.vision.symmetry import symmetry
 
 Points = NDArray[np.float32]
@@ -111,59 +105,3 @@ def test_ratios_do_not_depend_on_the_size_of_the_face() -> None:
     small, large = ratios(frontal()), ratios(frontal() * 4)
     assert small is not None
     assert large == pytest.approx(small, rel=1e-4)
-
-
-def _face(side: int = 200) -> NDArray[np.uint8]:
-    noise = np.random.default_rng(1).integers(60, 200, (side, side, 3), np.uint8)
-    return np.asarray(cv2.GaussianBlur(noise, (3, 3), 0), np.uint8)
-
-
-def test_a_blurred_face_scores_below_a_sharp_one() -> None:
-    sharp, blurred = blur_score(_face()), blur_score(cv2.GaussianBlur(_face(), (0, 0), 6))
-    assert sharp is not None
-    assert blurred is not None
-    assert 0 <= blurred < sharp <= 1
-
-
-@pytest.mark.parametrize("level", [0, 128, 255])
-def test_a_flat_face_is_neither_sharp_nor_well_lit(level: int) -> None:
-    flat = np.full((50, 40, 3), level, np.uint8)
-    assert blur_score(flat) == 0
-    assert illumination(flat) == 0
-
-
-def test_an_empty_face_has_no_quality() -> None:
-    empty = np.empty((0, 0, 3), np.uint8)
-    assert blur_score(empty) is None
-    assert illumination(empty) is None
-    assert overall(None, None) is None
-
-
-def test_overall_is_the_geometric_mean_of_what_was_measured() -> None:
-    assert overall(0.25, 1.0) == pytest.approx(0.5)
-    assert overall(0.25, None) == pytest.approx(0.25)
-
-
-def test_skin_is_measured_in_true_cielab_and_named_in_srgb() -> None:
-    image = np.full((400, 400, 3), (50, 100, 200), np.uint8)
-    skin = skin_tone(image, frontal())
-    assert skin is not None
-    assert skin.hex == "#c86432"
-    assert skin.lab == pytest.approx((53.63, 36.31, 45.38), abs=0.01)  # by hand
-
-
-def test_a_face_outside_the_image_has_no_skin_tone() -> None:
-    assert skin_tone(np.zeros((10, 10, 3), np.uint8), frontal() + 500) is None
-
-
-@pytest.mark.parametrize(
-    "box", [(5, 5, 5, 9), (30, 0, 40, 10), (-9, -9, 0, 0), (math.nan, 0, 4, 4)]
-)
-def test_a_box_without_a_pixel_has_no_crop(box: tuple[float, ...]) -> None:
-    assert crop(np.zeros((20, 20, 3), np.uint8), np.array(box, np.float32)) is None
-
-
-def test_a_crop_ends_at_the_edges_of_the_image() -> None:
-    part = crop(np.zeros((20, 30, 3), np.uint8), np.array((-5, 10, 40, 50), np.float32))
-    assert part is not None
-    assert part.shape == (10, 30, 3)
