@@ -39,7 +39,7 @@ class EdgeSettings(KafkaSettings, BlobSettings):
     request_timeout_s: Seconds = Field(default=30, description="a caller's longest wait: then 504")
     max_in_flight: int = Field(default=64, ge=1, description="images that wait for their answer")
     rate_limit_per_minute: int = Field(default=0, ge=0, description="of a key; 0: no limit")
-    upload_places: int = Field(default=64, ge=1, description="bodies that are received at once")
+    upload_places: int = Field(default=256, ge=1, description="bodies that are received at once")
     upload_timeout_s: Seconds = Field(default=30, description="for a head, and for a body")
     max_body_bytes: int = Field(default=64 * 1024 * 1024, gt=0, description="of a JSON body")
     max_image_bytes: int = Field(default=10 * 1024 * 1024, gt=0)
