@@ -22,10 +22,11 @@ demo: $(UV)  ## the main job on sample photographs through the embedded broker
 test: $(UV)  ## the whole test suite
 	$(RUN_DEV) pytest
 
-check: $(UV)  ## format, lint, types
+check: $(UV)  ## format, lint, types, known vulnerabilities of dependencies
 	$(RUN_DEV) ruff format --check .
 	$(RUN_DEV) ruff check .
 	$(RUN_DEV) mypy
+	.ci/audit
 
 format: $(UV)  ## rewrite the code as `make check` wants it
 	$(RUN_DEV) ruff format .
