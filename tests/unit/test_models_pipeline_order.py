@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from numpy.typing import NDArray
 
@@ -34,6 +35,9 @@ class Fake:
     live_score: float | None = 0.25
     calls: Counter[str] = field(default_factory=Counter)
     fails: str = ""
+    probabilities: Floats = field(
+        default_factory=lambda: np.array([0.05, 0.05, 0.1, 0.5, 0.1, 0.1, 0.1], np.float32)
+    )
 
     def _called(self, name: str) -> None:
         self.calls[name] += 1
@@ -63,7 +67,7 @@ class Fake:
 
     def emotions(self, face: Image) -> Floats:
         self._called("emotions")
-        return np.array([0.05, 0.05, 0.1, 0.5, 0.1, 0.1, 0.1], np.float32)
+        return self.probabilities
 
     def score(self, image: Image, points: Floats) -> float | None:
         self._called("score")
@@ -181,6 +185,21 @@ def test_what_the_pack_has_no_model_for_is_null() -> None:
     assert analysis is not None
     measured = analysis.model_dump(exclude_none=True)
     assert set(measured) == {"quality"}
+
+
+@pytest.mark.parametrize("evenness", [0.01, 0.3, 1, 30])
+def test_emotions_sum_to_one_in_the_digits_that_are_published(evenness: float) -> None:
+    random = np.random.default_rng(3)
+    for probabilities in random.dirichlet([evenness] * 7, 200).astype(np.float32):
+        fake = Fake(probabilities=probabilities)
+        analysis = pipeline(fake).run(IMAGE, "analyze", 1, {})[0].analysis
+        assert analysis is not None
+        assert analysis.expression is not None
+        published = orjson.loads(analysis.expression.model_dump_json())
+        assert sum(published["emotions"].values()) == pytest.approx(1, abs=1e-6)
+        assert published["confidence"] == published["emotions"][published["dominant"]]
+        assert published["confidence"] == max(published["emotions"].values())
+        assert published["engine"] == "onnx"
 
 
 def test_liveness_is_reported_and_nothing_is_refused_for_it() -> None:

@@ -1,0 +1,47 @@
+"""Real weights and photographs, loaded once for all tests that want them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stream.models.loading import FaceModels, load_models
+from stream.models.settings import ModelSettings
+from stream.pipeline import Pipeline
+
+
+@pytest.fixture(scope="session")
+def models(shared: Path) -> FaceModels:
+    return load_models(ModelSettings(model_pack="buffalo_s"))
+
+
+@pytest.fixture(scope="session")
+def pipeline(models: FaceModels) -> Pipeline:
+    return Pipeline(models, ModelSettings(model_pack="buffalo_s"))
+
+
+class Photographs(Mapping[str, NDArray[np.uint8]]):
+    """(H, W, 3) BGR, by file name, each read when it is asked for: all of them are large."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names = sorted(path.name for path in folder.glob("*.jpg"))
+
+    def __getitem__(self, name: str) -> NDArray[np.uint8]:
+        return np.asarray(cv2.imread(str(self._folder / name)), np.uint8)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+@pytest.fixture(scope="session")
+def photos(shared: Path) -> Photographs:
+    return Photographs(shared / "faces" / "photos")
