@@ -127,10 +127,9 @@ class UprightLandmarker:
         crop = None if to_crop is None else warp(image, to_crop, side_px)
         if crop is None or to_crop is None:
             return None
-        mirror_crop = np.ascontiguousarray(crop[:, ::-1])
-        from_mirror = np.array([[-1.0, 0.0, side_px - 1.0], [0.0, 1.0, 0.0]])
+        to_mirror = to_crop * [[-1], [1]] + [[0, 0, side_px - 1], [0, 0, 0]]
         seen = _located(self._model, crop, to_crop)
-        mirrored = _located(self._model, mirror_crop, _after(to_crop, from_mirror))
+        mirrored = _located(self._model, np.ascontiguousarray(crop[:, ::-1]), to_mirror)
         points: Floats = (seen + mirrored[MIRROR_106]) / 2
         return points
 
@@ -173,11 +172,6 @@ def _located(model: Any, crop: Image, to_crop: NDArray[np.float64]) -> Floats:
     located[:, :2] = points[:, :2] @ to_image[:, :2].T + to_image[:, 2]
     located[:, 2:] *= np.linalg.norm(to_image[0, :2])
     return located
-
-
-def _after(first: NDArray[np.float64], then: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Both (2, 3). Returns the (2, 3) of one transform after the other."""
-    return then[:, :2] @ np.vstack([first, [0, 0, 1]])[:2] + np.pad(then[:, 2:], [(0, 0), (2, 0)])
 
 
 def _middle(crop: Image) -> Any:

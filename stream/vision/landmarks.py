@@ -1,9 +1,12 @@
 """The iBUG 68-point scheme: what its indices mean, and how to come by it from 106 points.
 
-Left and right are the image's. Points are (68, 2), px, x before y.
+Left and right are the image's. Points are (68, 2), px, x before y. docs/landmarks-106-to-68.png
+shows both schemes on a face.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +44,27 @@ MIRROR_68 = np.array([
     64, 63, 62, 61, 60, 67, 66, 65,
 ])
 """For each of the 68 points the index of the same place on the other side of the face."""
+
+MIRROR_106 = np.array([
+    0, *range(17, 33), *range(1, 17),                               # jaw
+    87, 88, 93, 91, 90, 92, 89, 94, 96, 95,                         # eye
+    101, 100, 99, 97, 98, 105, 104, 102, 103,                       # brow
+    61, 53, 57, 58, 59, 54, 55, 56, 60, 52,                         # lips
+    62, 67, 68, 69, 70, 63, 64, 65, 66, 71,
+    72, 73, 74, 81, 82, 83, 84, 85, 80, 75, 76, 77, 78, 79, 86,     # nose
+    33, 34, 39, 37, 36, 38, 35, 40, 42, 41,                         # eye
+    46, 47, 45, 44, 43, 50, 51, 49, 48,                             # brow
+])
+"""For each of the 106 points the index of the same place on the other side of the face."""
 # fmt: on
+
+_EYE_106_LEFT, _EYE_106_RIGHT = slice(33, 43), slice(87, 97)
+
+# Over 450 LFW faces: where the 106 points stand upright, the crop that 2d106det is fed (1.5 of the
+# detector's box) has 2.03 of their longer extent as its side, and its middle lies above theirs.
+_SQUARE_EXTENTS = 2.03
+_ABOVE_EXTENTS = 0.2
+_LEAST_PX = 1.0
 
 
 def to_68(points_106: NDArray[np.float32]) -> Points | None:
@@ -52,12 +75,29 @@ def to_68(points_106: NDArray[np.float32]) -> Points | None:
     return points
 
 
-def eye_centres(points: Points) -> tuple[Points, Points]:
-    """The means of each eye's six points: two of (2,), the image's left one first."""
-    return points[EYE_LEFT].mean(axis=0), points[EYE_RIGHT].mean(axis=0)
+def eye_distance(points: NDArray[np.floating[Any]]) -> float:
+    """Between the means of each eye's six points, of two or three axes: the unit of the other
+    measures of a face."""
+    return float(np.linalg.norm(points[EYE_RIGHT].mean(axis=0) - points[EYE_LEFT].mean(axis=0)))
 
 
-def eye_distance(points: Points) -> float:
-    """Between the centres of the eyes, px: the unit of the other measures of a face."""
-    left, right = eye_centres(points)
-    return float(np.linalg.norm(right - left))
+def upright_square(points_106: Points, side_px: int) -> NDArray[np.float64] | None:
+    """The crop that 2d106det is used to, with the line of the eyes level in it.
+
+    points_106: (106, 2) px. Returns (2, 3), a similarity: pixels of the image → pixels of a square
+    of `side_px`; `None` for points that are not finite, or all in one place.
+    """
+    if points_106.shape != (106, 2) or not np.isfinite(points_106).all():
+        return None
+    points = points_106.astype(np.float64)
+    left, right = points[_EYE_106_LEFT].mean(axis=0), points[_EYE_106_RIGHT].mean(axis=0)
+    across = (right - left) / max(float(np.linalg.norm(right - left)), 1e-9)
+    level = np.array([across, [-across[1], across[0]]])
+    upright = points @ level.T
+    low, high = upright.min(axis=0), upright.max(axis=0)
+    extent = float((high - low).max())
+    if extent < _LEAST_PX:
+        return None
+    middle = (low + high) / 2 - (0, _ABOVE_EXTENTS * extent)
+    scale = side_px / (_SQUARE_EXTENTS * extent)
+    return np.column_stack([level * scale, (side_px - 1) / 2 - middle * scale])
