@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from stream.embedded_faust import adjust_faust_for_embedded
 from stream.event import LaneName, Partition, by_topic
 from stream.faust_kafka import Transport, pause_between_metadata_requests
 from stream.lanes import Lane, LaneLimits, Work
+from stream.lease import Lease
 from stream.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -30,10 +32,16 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
     logger = logging.getLogger("faust.app")  # Faust would log as this module
 
     lanes: dict[LaneName, Lane]
+    lease: Lease
     #: the partitions that this worker reads now
     held: set[Partition]
     #: whether the group has given it any share yet, be it an empty one
     assigned: bool
+
+    def resume(self) -> None:
+        """Take up what waited for the lease."""
+        for lane in self.lanes.values():
+            lane.pump()
 
     async def before_revocation(self) -> None:
         """Finish what is busy, in both lanes at once."""
@@ -65,6 +73,7 @@ def build_app(
     app = FaceApp(settings.consumer_group, **_faust_settings(settings, instance_id))
     app.transport = Transport(app.conf.broker_consumer, app)
     app.lanes = {}
+    app.lease = Lease(settings.session_timeout_s, on_renewed=app.resume)
     app.held = set()
     app.assigned = False
     limits = LaneLimits()
@@ -80,6 +89,7 @@ def build_app(
             on_full=lambda partition: app.consumer.on_buffer_full(TP(*partition)),
             on_drop=lambda partition: app.consumer.on_buffer_drop(TP(*partition)),
             crash=crash,
+            lease=app.lease,
         )
         app.lanes[name] = lane
         add_agent(app, topic, name, lane.deliver)
@@ -91,8 +101,11 @@ async def _on_assigned(app: FaceApp, assigned: set[Any], **_: Any) -> None:
     app.held = {Partition(tp.topic, tp.partition) for tp in assigned}
     app.assigned = True
     log.info("holds %s", by_topic(app.held))
+    # Without the lease others may have done what is in work here, and given the partition back.
+    still_ours = app.held if app.lease.held else frozenset[Partition]()
     for lane in app.lanes.values():
-        lane.abandon_others(app.held)
+        lane.abandon_others(still_ours)
+    app.lease.renew(time.monotonic())
 
 
 def _faust_settings(settings: WorkerSettings, instance_id: str | None) -> dict[str, Any]:

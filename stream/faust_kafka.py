@@ -6,7 +6,7 @@ Each point was measured on Faust 0.15.3 with aiokafka 0.14:
   committed first, so that a rebalance repeats nothing.
 * A partition whose fetching is taken up again waits for the poll in progress, up to a second: here
   the poll is woken.
-* Only aiokafka knows whether the group still takes this worker's heartbeats: here the lease is told.
+* Only aiokafka knows whether the group still takes our heartbeats: here the lease is told.
 * With the broker away, aiokafka asks for metadata without a pause and burns a core.
 """
 

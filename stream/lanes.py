@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from stream.event import Event, Partition, Position
+from stream.lease import Lease
 from stream.ledger import Entry, Ledger
 
 
@@ -65,6 +66,8 @@ class Lane:
     on_drop: Callable[[Partition], None]
     #: called with an error that leaves an event unsettled: only a new start delivers it again
     crash: Callable[[BaseException], None]
+    #: without it nothing is begun or published
+    lease: Lease = field(default_factory=Lease)
     busy: int = 0
     settled: int = 0
     progress_at: float = field(default_factory=time.time)
@@ -96,7 +99,7 @@ class Lane:
 
     def pump(self) -> None:
         """Admit what waits while there is a busy place."""
-        while self._waiting and self.busy < self.limits.busy:
+        while self._waiting and self.busy < self.limits.busy and self.lease.held:
             event, entry = self._waiting.popleft()
             self._waiting_by_partition[event.source] -= 1
             self._waiting_bytes -= event.size_bytes
@@ -158,7 +161,7 @@ class Lane:
         self._full.clear()
 
     def abandon_others(self, held: Collection[Partition]) -> None:
-        """At an assignment: stop what is in work for partitions that another worker holds now."""
+        """At an assignment: stop what is in work for partitions that are not among these."""
         for work in self._works.values():
             if work.event.source not in held and work.task is not None:
                 work.task.cancel()
@@ -167,7 +170,7 @@ class Lane:
         """Take nothing more in; wait until what is busy is settled, or the time is over.
 
         It lasts until `forget_deliveries`. What waits for its image is left: it would keep the
-        lane busy, and is delivered again.
+        lane busy, and is delivered again. Without the lease nothing would be settled.
         """
         self._draining = True
         self._clear_waiting()
@@ -177,7 +180,7 @@ class Lane:
         deadline = time.monotonic() + timeout_s
         while busy := [work.task for work in self._works.values() if work.task is not None]:
             left_s = deadline - time.monotonic()
-            if left_s <= 0:
+            if left_s <= 0 or not self.lease.held:
                 return
             await asyncio.wait(busy, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
 

@@ -58,6 +58,7 @@ class Processor:
     async def handle(self, work: Work) -> None:
         """Settle one event: it returns when what became of it is confirmed by the broker."""
         outcome = await self._outcome(work)
+        await work.lane.lease.wait()
         try:
             await self._publisher.publish(work.event, outcome)
         except SendFailed:

@@ -1,0 +1,117 @@
+"""Without its lease a worker begins and publishes nothing: others may have it in hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from stream.lease import Lease
+from tests.lane_bench import Bench
+
+_SESSION_S = 6.0
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def lease(clock: Clock, on_renewed: Callable[[], None] = lambda: None) -> Lease:
+    return Lease(_SESSION_S, on_renewed=on_renewed, now=clock)
+
+
+def test_it_is_held_for_a_session_from_the_last_heartbeat_that_was_taken() -> None:
+    clock = Clock()
+    own = lease(clock)
+    assert own.held
+    clock.now += _SESSION_S - 0.1
+    assert own.held
+    own.renew(clock.now)
+    clock.now += _SESSION_S - 0.1
+    assert own.held
+    clock.now += 0.1
+    assert not own.held
+
+
+def test_a_heartbeat_counts_from_when_it_was_sent_however_late_its_answer_is_read() -> None:
+    clock = Clock()
+    own = lease(clock)
+    sent_at = clock.now
+    clock.now += 12
+    own.renew(sent_at)
+    assert not own.held
+
+
+def test_an_older_word_takes_nothing_away() -> None:
+    clock = Clock()
+    own = lease(clock)
+    own.renew(clock.now)
+    own.renew(clock.now - 20)
+    assert own.held
+
+
+def test_who_waited_for_it_is_told_once_when_it_is_held_again() -> None:
+    clock = Clock()
+    told: list[float] = []
+    own = lease(clock, lambda: told.append(clock.now))
+    own.renew(clock.now)
+    assert told == []
+    clock.now += 12
+    own.renew(clock.now)
+    own.renew(clock.now)
+    assert told == [clock.now]
+
+
+async def test_waiting_ends_with_it_and_not_before() -> None:
+    clock = Clock()
+    own = lease(clock)
+    await own.wait()
+    clock.now += 12
+    waiting = asyncio.create_task(own.wait())
+    await asyncio.sleep(0)
+    own.renew(clock.now - 8)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    own.renew(clock.now)
+    await waiting
+
+
+async def test_a_lane_without_it_begins_nothing_and_publishes_nothing_until_it_is_back(
+    tmp_path: Path,
+) -> None:
+    clock = Clock()
+    with Bench(tmp_path) as bench:
+        bench.lane.lease = lease(clock, bench.lane.pump)
+        bench.pipeline.gate.clear()
+        begun = bench.fetch("file:///begun.png")
+        await bench.until(lambda: bool(bench.pipeline.computed))
+        clock.now += 12
+        bench.pipeline.gate.set()
+        waiting = bench.fetch("file:///waiting.png")
+        await bench.until(lambda: bench.lane.waiting == 1)
+        await asyncio.sleep(0.05)  # time in which it would have been published
+        assert bench.publisher.outcomes == {}
+        assert bench.reader.fetched == ["file:///begun.png"]
+        bench.lane.lease.renew(clock.now)
+        await bench.settled(begun)
+        await bench.settled(waiting)
+        assert bench.acked == [begun, waiting]
+        bench.assert_all_free()
+
+
+async def test_a_lane_without_it_is_not_waited_for_at_a_revocation(tmp_path: Path) -> None:
+    clock = Clock()
+    with Bench(tmp_path) as bench:
+        bench.lane.lease = lease(clock)
+        bench.pipeline.gate.clear()
+        bench.fetch("file:///begun.png")
+        await bench.until(lambda: bool(bench.pipeline.computed))
+        clock.now += 12
+        async with asyncio.timeout(1):
+            await bench.lane.drain(60)
+        assert bench.lane.in_flight == 1
+        bench.pipeline.gate.set()
+        await bench.lane.cancel()
