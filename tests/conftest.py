@@ -32,13 +32,23 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
-    """One Apache Kafka for all tests. A test that stops or freezes it starts its own."""
+    """One Apache Kafka for all tests. A test that stops or freezes it has `own_kafka`."""
+    with _kafka_in(tmp_path_factory.mktemp("kafka")) as kafka:
+        yield kafka
+
+
+@pytest.fixture
+def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    """An Apache Kafka of this test alone, which may stop and freeze it."""
+    with _kafka_in(tmp_path_factory.mktemp("own-kafka")) as kafka:
+        yield kafka
+
+
+def _kafka_in(folder: Path) -> ApacheKafka:
     try:
-        kafka = ApacheKafka(tmp_path_factory.mktemp("kafka"))
+        return ApacheKafka(folder)
     except KafkaUnavailable as unavailable:
         skip_or_fail(str(unavailable))
-    with kafka:
-        yield kafka
 
 
 @pytest.fixture

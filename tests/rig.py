@@ -34,6 +34,7 @@ class Record:
     key: bytes | None
     value: bytes
     headers: dict[str, bytes]
+    sent_at_ms: int
     arrived_at: float
 
     @property
@@ -53,6 +54,8 @@ class Outputs:
                     "group.id": f"{broker.group}-outputs",
                     "enable.auto.commit": False,
                     "fetch.wait.max.ms": 10,
+                    # what is told of an outage's end is the workers' time, not the reader's
+                    "reconnect.backoff.max.ms": 200,
                     "log_level": 0,
                 }
             )
@@ -92,6 +95,7 @@ class Outputs:
                     key=message.key(),
                     value=message.value() or b"",
                     headers={name: _bytes(value or b"") for name, value in headers},
+                    sent_at_ms=message.timestamp()[1],
                     arrived_at=time.monotonic(),
                 )
             )

@@ -1,0 +1,56 @@
+"""SIGTERM of `facestream worker` under a backlog: it finishes what it has, and the others go on."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.apache_kafka import ApacheKafka
+from tests.brokers import on_kafka
+from tests.faults.backlog import LONGEST_RECOVERY_S, backlog
+from tests.faults.outcome import FaultOutcome
+
+_WORKER_TIMEOUT_S = 10
+
+
+@pytest.mark.timeout(300)
+async def test_stopped_workers_end_in_time_with_0_and_repeat_nothing(
+    apache_kafka: ApacheKafka,
+    shared: Path,
+    soak: bool,
+    fault_row: Callable[[FaultOutcome], None],
+) -> None:
+    events = 1500 if soak else 400
+    with on_kafka(apache_kafka) as broker:
+        async with backlog(broker, shared, events, workers=1) as fleet:
+            outputs = fleet.rig.outputs
+            staying = set(outputs.statuses())
+            command = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "cli.main", "worker", "--workers", "1"),
+                env={**fleet.rig.environ, "WORKER_TIMEOUT": f"{_WORKER_TIMEOUT_S}"},
+                stdout=asyncio.subprocess.PIPE,
+            )
+            assert command.stdout is not None
+            assert (await command.stdout.readline()).startswith(b"Ready")
+            await fleet.worked_off(0.5)
+            since = time.monotonic()
+            command.send_signal(signal.SIGTERM)
+            assert await command.wait() == 0
+            took_s = time.monotonic() - since
+            fleet.assert_in_the_middle()
+            outcome = await fleet.outcome(10, "SIGTERM of one of two workers", since)
+            fault_row(outcome)
+            gone = [status for status in outputs.statuses().values() if status.id not in staying]
+
+    fleet.assert_none_lost(outcome, duplicates=0)
+    assert outcome.recovered_s is not None
+    assert outcome.recovered_s < LONGEST_RECOVERY_S
+    assert took_s < _WORKER_TIMEOUT_S
+    assert [status.state for status in gone] == ["stopped"], "it was killed"
+    assert sum(status.settled for status in gone) > 0, "it had no share in the work"
