@@ -24,7 +24,7 @@ beard, inside the face. Where a cheek turns away its patch narrows with it, and 
 FOREHEAD = ((19, 0.25), (24, 0.25), (23, 0.6), (20, 0.6))
 """The four corners: a point of a brow, and how far above it in lengths of the nose."""
 
-CANONICAL_EYE_DISTANCE_PX = 64  # larger faces are shrunk to it: the colour of skin, not of pores
+CANONICAL_EYE_DISTANCE_PX = 48  # larger faces are shrunk to it: the colour of skin, not of pores
 BLACK_LEVEL, BURNT_OUT_LEVEL = 5, 250  # of 255, the brightest channel: beyond them hue is unknown
 KERNEL_DELTA_E = 5.0  # the standard deviation of a cheek's shades: finer, and they fall apart
 LIT_DENSITY = 0.9  # of two colours that are nearly as frequent as each other, the lighter is lit
