@@ -18,11 +18,13 @@ _METADATA_V4 = frozenset(
         "192.0.0.192",  # Oracle Cloud
     )
 )
-_METADATA_V6 = frozenset(
-    IPv6Address(address)
-    for address in (
-        "fd00:ec2::254",  # AWS
-        "fd20:ce::254",  # Google Cloud
+_METADATA_V6 = tuple(
+    IPv6Network(network)
+    for network in (
+        "fd00:ec2::/32",  # AWS: of instances ::254, of Kubernetes' pods ::23, and their like
+        "fd20:ce::254/128",  # Google Cloud
+        "fd00:42::42/128",  # Scaleway
+        "fd00:c1::a9fe:a9fe/128",  # Oracle Cloud
     )
 )
 _THIS_NETWORK = IPv4Network("0.0.0.0/8")
@@ -32,6 +34,8 @@ _DOCUMENTATION_V6 = IPv6Network("3fff::/20")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")
 _V4_COMPATIBLE = IPv6Network("::/96")
+_V4_TRANSLATED = IPv6Network("::ffff:0:0:0/96")
+_V4_LAST = (_NAT64, _NAT64_LOCAL, _V4_COMPATIBLE, _V4_TRANSLATED)
 _TEREDO = IPv6Network("2001::/32")
 
 
@@ -65,7 +69,7 @@ def _v6_allowed(address: IPv6Address, *, public_only: bool) -> bool:
         address.is_link_local
         or address.is_multicast
         or address.is_unspecified
-        or address in _METADATA_V6
+        or any(address in network for network in _METADATA_V6)
     ):
         return False
     if address.is_loopback:
@@ -93,6 +97,6 @@ def _embedded_v4(address: IPv6Address) -> IPv4Address | None:
         return address.sixtofour
     if address.teredo is not None:
         return address.teredo[1]
-    if address in _NAT64 or address in _NAT64_LOCAL or address in _V4_COMPATIBLE:
+    if any(address in network for network in _V4_LAST):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return None

@@ -27,6 +27,11 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 _SHOWN_AUTHORITY = re.compile(r"([\w.*-]*|\[[0-9A-Fa-f:.]*\])(:\d{1,5})?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
+#: as long as the contract lets a request's be
+_MAX_URI_CHARS = 8192
+#: of one path, within each other; each is one more reading of it
+_MAX_ENCODINGS = 8
+
 
 def public_uri(uri: str) -> str:
     """A URI without credentials, query and fragment, fit for results and logs. Never raises."""
@@ -147,6 +152,8 @@ class Sources:
 
 def read_web_uri(uri: str | URL) -> URL:
     """The parsed URL, without its fragment. Raises `ImageForbidden` for what is not plain."""
+    if len(str(uri)) > _MAX_URI_CHARS:
+        raise ImageForbidden(f"an address has more than {_MAX_URI_CHARS} characters")
     if isinstance(uri, str) and (_UNSAFE.search(uri) or "\\" in uri or uri != uri.strip()):
         raise ImageForbidden(f"{public_uri(uri)} holds characters that no URL has")
     shown = public_uri(str(uri))
@@ -215,9 +222,12 @@ def _below(path: str, prefix: str) -> bool:
 
 def _climbs(path: str) -> bool:
     """Whether some server may read `.` or `..` out of a path, however often it is encoded."""
-    while (decoded := unquote(path)) != path:
+    for _ in range(_MAX_ENCODINGS):
+        decoded = unquote(path)
+        if decoded == path:
+            return any(segment in (".", "..") for segment in re.split(r"[/\\]", path))
         path = decoded
-    return any(segment in (".", "..") for segment in re.split(r"[/\\]", path))
+    return True
 
 
 def _not_listed(uri: str) -> ImageForbidden:

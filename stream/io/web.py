@@ -27,6 +27,7 @@ from schemas.errors import (
     NotAnImage,
 )
 from stream.io.addresses import may_connect
+from stream.io.formats import HEAD_BYTES, format_of, why_not_decoded
 from stream.io.sources import Sources, WebAddress, public_uri
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -114,14 +115,17 @@ class WebClient:
         announced = response.content_length
         if announced is not None and announced > limit:
             raise ImageTooLarge(f"{shown} has {announced} bytes; the limit is {limit}")
-        pieces: list[bytes] = []
-        size = 0
+        body = bytearray()
+        looked_at = False
         async for piece in response.content.iter_any():
-            size += len(piece)
-            if size > limit:
+            body += piece
+            if len(body) > limit:
                 raise ImageTooLarge(f"{shown} sends more than the limit of {limit} bytes")
-            pieces.append(piece)
-        return b"".join(pieces)
+            if not looked_at and len(body) >= HEAD_BYTES:
+                # Before the rest is waited for. What a server calls it is not asked: many are wrong.
+                _check_head(bytes(body[:HEAD_BYTES]), shown)
+                looked_at = True
+        return bytes(body)
 
     def _session(self, *, public_only: bool) -> aiohttp.ClientSession:
         def checked_socket(info: tuple[Any, ...]) -> socket.socket:
@@ -162,6 +166,11 @@ def _check_answer(response: aiohttp.ClientResponse, shown: str) -> None:
     if status >= 500 or status in _MAY_PASS:
         raise ImageUnavailable(f"{shown} is not to be had now: the server answered {status}")
     raise ImageNotFound(f"{shown} is not there: the server answered {status}")
+
+
+def _check_head(head: bytes, shown: str) -> None:
+    if format_of(head) is None:
+        raise NotAnImage(f"{shown}: {why_not_decoded(head)}")
 
 
 def _explained(error: Exception, shown: str) -> ImageError:

@@ -28,7 +28,9 @@ from stream.images import ImageReader, ImageSettings
 from stream.io.blobs import BlobSettings, BlobStore
 from tests.raw_server import raw_server
 
-IMAGE = b"image bytes"
+#: what begins as an image is read
+JPEG = b"\xff\xd8\xff"
+IMAGE = JPEG + b" and image bytes"
 LIMIT = 100_000
 Handler = Callable[[web.Request], Any]
 
@@ -301,7 +303,7 @@ async def test_an_announced_length_above_the_limit_is_not_read() -> None:
         response = web.StreamResponse(headers={"Content-Length": str(10**9)})
         await response.prepare(request)
         while written < 10**9:
-            await response.write(bytes(65536))
+            await response.write(JPEG + bytes(65533))
             written += 65536
         return response
 
@@ -320,7 +322,7 @@ async def test_a_body_of_unknown_length_ends_at_the_limit() -> None:
         response = web.StreamResponse()
         await response.prepare(request)
         while True:
-            await response.write(bytes(65536))
+            await response.write(JPEG + bytes(65533))
             written += 65536
 
     async with serving(endless=endless) as server:
@@ -332,7 +334,7 @@ async def test_a_body_of_unknown_length_ends_at_the_limit() -> None:
 
 async def test_a_body_exactly_at_the_limit_is_read() -> None:
     async def exact(_: web.Request) -> web.Response:
-        return web.Response(body=bytes(LIMIT))
+        return web.Response(body=JPEG + bytes(LIMIT - 3))
 
     async with serving(exact=exact) as server:
         at = f"http://127.0.0.1:{server.port}/"
@@ -349,6 +351,32 @@ async def test_a_body_that_unfolds_is_not_unfolded() -> None:
         at = f"http://127.0.0.1:{server.port}/"
         with pytest.raises(NotAnImage, match="compressed"):
             await fetch(f"{at}packed", at)
+
+
+@pytest.mark.parametrize("said", ["image/jpeg", "text/html"])
+async def test_a_body_that_begins_as_no_image_is_left(said: str) -> None:
+    """Whatever the server calls it: not one more byte of it is waited for."""
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": said})
+        await response.prepare(request)
+        await response.write(b"<html><body>404 and so on</body>")
+        await asyncio.Event().wait()
+        return response
+
+    async with serving(page=page) as server:
+        at = f"http://127.0.0.1:{server.port}/"
+        with pytest.raises(NotAnImage, match="no JPEG"):
+            await fetch(f"{at}page?token=secret", at)
+
+
+async def test_an_image_is_read_whatever_its_server_calls_it() -> None:
+    async def mistaken(_: web.Request) -> web.Response:
+        return web.Response(body=IMAGE, content_type="text/plain")
+
+    async with serving(mistaken=mistaken) as server:
+        at = f"http://127.0.0.1:{server.port}/"
+        assert await fetch(f"{at}mistaken", at) == IMAGE
 
 
 async def test_a_body_that_breaks_off_is_no_image_yet() -> None:
@@ -369,7 +397,7 @@ async def test_a_server_that_dribbles_is_left_when_its_time_is_over(slow_with: s
     async def dribble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         if slow_with == "body":
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + JPEG)
         while True:
             writer.write(b"x" if slow_with == "body" else b"")
             await writer.drain()

@@ -134,6 +134,20 @@ def test_a_wildcard_for_all_hosts_does_not_allow_malformed_addresses(uri: str) -
         ANYWHERE.web_address(uri)
 
 
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize(
+    "tail", ["%" + "25" * 4000 + "2e", "%" + "25" * 5_000_000 + "2e", "a" * 8192, "%25" * 20_000]
+)
+def test_an_address_that_is_long_to_read_is_not_read(tail: str) -> None:
+    with pytest.raises(ImageForbidden) as caught:
+        ANYWHERE.web_address("https://example.com/" + tail)
+    assert len(str(caught.value)) < 10_000
+
+
+def test_a_path_may_be_encoded_several_times() -> None:
+    ANYWHERE.web_address("https://example.com/resize/https%25253A%25252F%25252Fh%25252Fa.jpg")
+
+
 def test_a_host_that_is_both_named_and_matched_counts_as_named() -> None:
     sources = Sources.parse("https://*,https://intranet/")
     assert sources.web_address("https://intranet/a").public_only is False
