@@ -13,7 +13,7 @@ from stream.numbers import numbers
 from stream.vision.crop import crop, face_size_px, in_frame
 from stream.vision.geometry import ratios
 from stream.vision.landmarks import to_68
-from stream.vision.pose import head_pose
+from stream.vision.pose import head_pose, insightface_pose
 from stream.vision.quality import blur_score, frontal_alignment, illumination, overall
 from stream.vision.skin import individual_typology_angle, skin_tone
 from stream.vision.symmetry import symmetry
@@ -29,7 +29,7 @@ def analyze_face(
     points_3d = _located(models.landmarks_3d, image, box)
     points_68 = _points_68(points_106, points_3d)
     attributes = models.genderage.estimate(image, box) if models.genderage else None
-    pose = _pose(points_68, models.mean_shape_68)
+    pose = _pose(points_68, points_3d, models.mean_shape_68)
     return results.Analysis(
         age=None if attributes is None else min(max(attributes.age_years, 0), 150),
         gender=None if attributes is None else attributes.gender,
@@ -38,7 +38,7 @@ def analyze_face(
         landmarks_106=None if points_106 is None else numbers(points_106),
         pose=pose,
         quality=None if face is None else _quality(image, box, face, pose),
-        symmetry_score=None if points_68 is None else symmetry(points_68),
+        symmetry_score=_symmetry(points_68 if points_3d is None else points_3d, pose),
         skin_tone=None if points_68 is None else _skin_tone(image, points_68),
         expression=None if face is None else _expression(models.emotion, face),
         geometry=None if points_68 is None else _geometry(points_68),
@@ -60,11 +60,20 @@ def _points_68(points_106: Floats | None, points_3d: Floats | None) -> Floats | 
     return None if points_106 is None else to_68(points_106)
 
 
-def _pose(points_68: Floats | None, mean_shape: NDArray[np.float64] | None) -> results.Pose | None:
-    if points_68 is None or mean_shape is None:
-        return None
-    angles = head_pose(points_68, mean_shape)
+def _pose(
+    points_68: Floats | None, points_3d: Floats | None, mean_shape: NDArray[np.float64] | None
+) -> results.Pose | None:
+    """InsightFace's own where the pack has the model for it."""
+    angles = None
+    if points_3d is not None and mean_shape is not None:
+        angles = insightface_pose(points_3d, mean_shape)
+    elif points_68 is not None:
+        angles = head_pose(points_68)
     return None if angles is None else results.Pose(**angles._asdict())
+
+
+def _symmetry(points: Floats | None, pose: results.Pose | None) -> float | None:
+    return None if points is None or pose is None else symmetry(points, pose.yaw)
 
 
 def _quality(image: Image, box: Floats, face: Image, pose: results.Pose | None) -> results.Quality:

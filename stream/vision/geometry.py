@@ -18,6 +18,7 @@ from stream.vision.landmarks import (
     NOSTRIL_RIGHT,
     Points,
     eye_distance,
+    span_a_plane,
 )
 
 _JAW_ANGLE_LEFT, _JAW_ANGLE_RIGHT = 4, 12  # where the jaw turns from the cheek to the chin
@@ -38,8 +39,9 @@ class Ratios(NamedTuple):
 
 
 def ratios(points: Points) -> Ratios | None:
-    """points: (68, 2) px. `None` for a face less than a pixel wide or high."""
-    if points.shape != (68, 2) or not np.isfinite(points).all():
+    """points: (68, 2) px. `None` for a face less than a pixel wide or high, and for points on a
+    line."""
+    if points.shape != (68, 2) or not span_a_plane(points):
         return None
     jaw = points[JAW]
     brows = np.concatenate([points[BROW_LEFT], points[BROW_RIGHT]]).mean(axis=0)

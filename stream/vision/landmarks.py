@@ -65,6 +65,7 @@ _EYE_106_LEFT, _EYE_106_RIGHT = slice(33, 43), slice(87, 97)
 _SQUARE_EXTENTS = 2.03
 _ABOVE_EXTENTS = 0.2
 _LEAST_PX = 1.0
+_LEAST_BREADTH = 0.05  # of the length: a face in profile has 0.3
 
 
 def to_68(points_106: NDArray[np.float32]) -> Points | None:
@@ -76,18 +77,36 @@ def to_68(points_106: NDArray[np.float32]) -> Points | None:
 
 
 def eye_distance(points: NDArray[np.floating[Any]]) -> float:
-    """Between the means of each eye's six points, of two or three axes: the unit of the other
-    measures of a face."""
+    """Between the means of each eye's six points: the unit of the other measures of a face.
+
+    points: (68, 2) or (68, 3). Raises ValueError for others, and for those that are not finite.
+    """
+    if points.shape not in {(68, 2), (68, 3)} or not np.isfinite(points).all():
+        raise ValueError("not 68 finite points")
     return float(np.linalg.norm(points[EYE_RIGHT].mean(axis=0) - points[EYE_LEFT].mean(axis=0)))
+
+
+def span_a_plane(points: NDArray[np.floating[Any]]) -> bool:
+    """Whether points are finite and, as seen, neither in one place nor on one line.
+
+    points: (N, 2) or (N, 3) px.
+    """
+    if points.ndim != 2 or points.shape[1] < 2 or not np.isfinite(points).all():
+        return False
+    if len(points) < 3:
+        return False
+    spread = points[:, :2] - points[:, :2].mean(axis=0)
+    length, breadth = np.linalg.svd(spread, compute_uv=False)
+    return bool(length >= _LEAST_PX and breadth >= _LEAST_BREADTH * length)
 
 
 def upright_square(points_106: Points, side_px: int) -> NDArray[np.float64] | None:
     """The crop that 2d106det is used to, with the line of the eyes level in it.
 
     points_106: (106, 2) px. Returns (2, 3), a similarity: pixels of the image → pixels of a square
-    of `side_px`; `None` for points that are not finite, or all in one place.
+    of `side_px`; `None` for points that are not finite, in one place or on one line.
     """
-    if points_106.shape != (106, 2) or not np.isfinite(points_106).all():
+    if points_106.shape != (106, 2) or not span_a_plane(points_106):
         return None
     points = points_106.astype(np.float64)
     left, right = points[_EYE_106_LEFT].mean(axis=0), points[_EYE_106_RIGHT].mean(axis=0)
@@ -96,8 +115,6 @@ def upright_square(points_106: Points, side_px: int) -> NDArray[np.float64] | No
     upright = points @ level.T
     low, high = upright.min(axis=0), upright.max(axis=0)
     extent = float((high - low).max())
-    if extent < _LEAST_PX:
-        return None
     middle = (low + high) / 2 - (0, _ABOVE_EXTENTS * extent)
     scale = side_px / (_SQUARE_EXTENTS * extent)
     return np.column_stack([level * scale, (side_px - 1) / 2 - middle * scale])
