@@ -225,7 +225,9 @@ def _climbs(path: str) -> bool:
     for _ in range(_MAX_ENCODINGS):
         decoded = unquote(path)
         if decoded == path:
-            return any(segment in (".", "..") for segment in re.split(r"[/\\]", path))
+            segments = re.split(r"[/\\]", path)
+            # Some servers read `..;x` as `..` with a parameter.
+            return any(segment.partition(";")[0] in (".", "..") for segment in segments)
         path = decoded
     return True
 

@@ -122,7 +122,7 @@ class WebClient:
             if len(body) > limit:
                 raise ImageTooLarge(f"{shown} sends more than the limit of {limit} bytes")
             if not looked_at and len(body) >= HEAD_BYTES:
-                # Before the rest is waited for. What a server calls it is not asked: many are wrong.
+                # Before the rest is waited for. What a server calls it is not asked: many err.
                 _check_head(bytes(body[:HEAD_BYTES]), shown)
                 looked_at = True
         return bytes(body)

@@ -94,6 +94,7 @@ def test_what_is_listed_is_allowed(uri: str, public_only: bool) -> None:
         "http://127.0.0.1:8080/PHOTOS/a.jpg",
         "http://127.0.0.1:8080/photos/../secret",
         "http://127.0.0.1:8080/photos/%2e%2e/secret",
+        "http://127.0.0.1:8080/photos/..;a=b/secret",
         "http://127.0.0.1:8080/photos/..%2fsecret",
         "http://127.0.0.1:8080/photos/..%5csecret",
         "http://127.0.0.1:8080/photos/%252e%252e/secret",
