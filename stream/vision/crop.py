@@ -39,10 +39,10 @@ def in_frame(box: NDArray[np.float32], height: int, width: int) -> float | None:
     """The share of the area of `box` (left, top, right, bottom; px) that lies in the image.
 
     height, width: the image's, px. Returns [0, 1]: 1 for a face that is whole in the image, less
-    for one that its edge cuts off. `None` for a box without an area.
+    for one that its edge cuts off. `None` for a box without an area and an image without pixels.
     """
     sides = _sides(box)
-    if sides is None:
+    if sides is None or height < 1 or width < 1:
         return None
     left, top, right, bottom = (float(edge) for edge in box)
     across = max(min(right, width) - max(left, 0), 0)

@@ -16,6 +16,7 @@ from stream.vision.bgr import demand_bgr
 
 CANONICAL_PX = 112  # the recogniser's own input size: sharpness beyond it does not help it
 BLUR_FILTER_PX = 11  # Crete et al. blur by a mean over so many pixels
+LEAST_SLOPE = 0.01  # of 255, in the mean: less is what float32 rounds
 DARK_LEVEL, BRIGHT_LEVEL = 80.0, 180.0  # of 255: between them the mean is well exposed
 BLACK_LEVEL, WHITE_LEVEL = 5, 250  # of 255: beyond them a pixel says nothing
 FULL_CONTRAST = 40.0  # of 255: the standard deviation at which light is no longer flat
@@ -112,7 +113,7 @@ def _sharpness(grey: Grey) -> float | None:
     blurred = cv2.blur(grey, (1, BLUR_FILTER_PX), borderType=cv2.BORDER_REFLECT)
     before, after = _slopes(grey), _slopes(np.asarray(blurred, np.float32))
     whole = float(before.sum(dtype=np.float64))
-    if whole == 0:
+    if whole <= LEAST_SLOPE * before.size:
         return None
     return float(np.maximum(before - after, 0).sum(dtype=np.float64)) / whole
 

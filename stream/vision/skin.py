@@ -35,6 +35,7 @@ LEAST_YELLOWNESS = 1.0  # of b: a difference that is just seen
 
 _NOSE_TOP, _NOSE_BASE = 27, 33
 _LARGEST_SPAN_EYE_DISTANCES = 12.0  # beyond, even for a profile, the points are no face
+_LEAST_AREA = 0.1  # of all patches, in squared eye distances: faces have 0.3 to 3, a line has none
 _SUBPIXEL_BITS = 4
 
 Floats = NDArray[np.float64]
@@ -117,9 +118,11 @@ def skin_patches(points: Points) -> tuple[Points, Points, Points] | None:
     up = points[_NOSE_TOP] - points[_NOSE_BASE]
     left, right = _cheek(points), _cheek(points[MIRROR_68])
     forehead = np.array([points[brow] + up * lengths for brow, lengths in FOREHEAD], np.float32)
-    corners = np.concatenate([left, right, forehead]).astype(np.float64)
+    span = np.ptp(np.concatenate([left, right, forehead]), axis=0).max()
     unit = eye_distance(points)
-    if unit < 1 or np.ptp(corners, axis=0).max() > _LARGEST_SPAN_EYE_DISTANCES * unit:
+    if unit < 1 or span > _LARGEST_SPAN_EYE_DISTANCES * unit:
+        return None
+    if sum(cv2.contourArea(patch) for patch in (left, right, forehead)) < _LEAST_AREA * unit**2:
         return None
     return left, right, forehead
 

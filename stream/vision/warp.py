@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.vision.bgr import demand_bgr
+
 _LEAST_AREA = 1e-8  # of a pixel of the image in pixels of the crop: 10,000 to one, along a side
 
 
@@ -20,6 +22,8 @@ def square_around(
     square's. Returns (2, 3): pixels of the image → pixels of the square; `None` for a box without
     extent. Source: insightface/utils/face_align.py, `transform`.
     """
+    if box.shape != (4,):
+        return None
     left, top, right, bottom = (float(edge) for edge in box)
     longer = max(right - left, bottom - top)
     if not (np.isfinite(box).all() and longer > 0):
@@ -39,8 +43,10 @@ def warp(
     crop. Returns (side_px, side_px, 3); black beyond the image's edges. Where the image is not
     made smaller the two are the same. Where it is, `warpAffine` takes single pixels out of the
     many: a face of 800 px cut to 96 px then looks coarse, and older by years than its half-sized
-    copy. `None` for an image without pixels and a transform without extent.
+    copy. `None` for an image without pixels and a transform without extent. Raises `ValueError` for
+    what is no image.
     """
+    demand_bgr(image)
     if image.size == 0 or not np.isfinite(to_crop).all():
         return None
     area = abs(float(np.linalg.det(to_crop[:, :2])))

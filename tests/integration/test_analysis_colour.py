@@ -6,8 +6,7 @@ On every photograph of `faces/photos`, of the most prominent face.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 
 import cv2
 import numpy as np
@@ -15,8 +14,6 @@ import pytest
 from numpy.typing import NDArray
 
 from schemas.results import Analysis, Face, Quality, SkinTone
-from stream.models.loading import load_models
-from stream.models.settings import ModelSettings
 from stream.pipeline import Pipeline
 from stream.vision.crop import crop
 from stream.vision.quality import CANONICAL_PX, blur_score
@@ -35,34 +32,27 @@ _LEVELS = np.arange(256) / 255
 _LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4)
 
 
-@pytest.fixture(scope="module")
-def pipeline(shared: Path) -> Pipeline:
-    settings = ModelSettings(model_pack="buffalo_s", emotion_engine="off")
-    return Pipeline(load_models(settings), settings)
+class Analysed:
+    """Each photograph with its face, analysed once as it is."""
 
-
-class Photographs:
-    """Read one by one, each analysed once as it is."""
-
-    def __init__(self, folder: Path, pipeline: Pipeline) -> None:
-        self._paths = sorted(folder.glob("*.jpg"))
+    def __init__(self, photos: Mapping[str, Image], pipeline: Pipeline) -> None:
+        self._photos = photos
         self._pipeline = pipeline
         self._faces: dict[str, Face] = {}
 
     def __iter__(self) -> Iterator[tuple[str, Image, Face]]:
-        for path in self._paths:
-            image = np.asarray(cv2.imread(str(path)), np.uint8)
-            if path.stem not in self._faces:
-                self._faces[path.stem] = self.face(image)
-            yield path.stem, image, self._faces[path.stem]
+        for name, image in self._photos.items():
+            if name not in self._faces:
+                self._faces[name] = self.face(image)
+            yield name, image, self._faces[name]
 
     def face(self, image: Image) -> Face:
         return self._pipeline.run(image, "analyze", 1, {})[0]
 
 
 @pytest.fixture(scope="module")
-def photographs(shared: Path, pipeline: Pipeline) -> Photographs:
-    return Photographs(shared / "faces/photos", pipeline)
+def photographs(photos: Mapping[str, Image], pipeline: Pipeline) -> Analysed:
+    return Analysed(photos, pipeline)
 
 
 def _analysis(face: Face) -> Analysis:
@@ -124,7 +114,7 @@ CHANGES: dict[str, Callable[[Image], Image]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_the_skin_of_a_changed_photograph_is_the_same_within_2_delta_e(
-    photographs: Photographs, change: str
+    photographs: Analysed, change: str
 ) -> None:
     """CIE 1976. Where a face is burnt out, it is null in both."""
     measured = 0
@@ -138,7 +128,7 @@ def test_the_skin_of_a_changed_photograph_is_the_same_within_2_delta_e(
     assert measured >= 60
 
 
-def test_less_light_moves_lightness_and_leaves_the_hue(photographs: Photographs) -> None:
+def test_less_light_moves_lightness_and_leaves_the_hue(photographs: Analysed) -> None:
     """On photographs of which less than 1 % of the face's box is burnt out: L falls as CIELAB's
     formula says within 1.5, and the hue angle stays within 2.5°. On the others, where the gain
     uncovers pixels of which the hue was lost, it stays within 8°."""
@@ -167,7 +157,7 @@ def _burnt_out(image: Image, face: Face) -> float:
     return float(np.mean(pixels.max(axis=2) >= BURNT_OUT_LEVEL))
 
 
-def test_the_more_a_photograph_is_blurred_the_lower_its_score(photographs: Photographs) -> None:
+def test_the_more_a_photograph_is_blurred_the_lower_its_score(photographs: Analysed) -> None:
     """Strictly, in nine steps of about √2 each, on every photograph."""
     for name, image, face in photographs:
         sharp = crop(image, np.array(face.bbox, np.float32))
@@ -181,7 +171,7 @@ def test_the_more_a_photograph_is_blurred_the_lower_its_score(photographs: Photo
 
 @pytest.mark.parametrize(("change", "factor"), [("halved", 0.5), ("doubled", 2.0)])
 def test_quality_does_not_depend_on_the_size_of_the_photograph(
-    photographs: Photographs, change: str, factor: float
+    photographs: Analysed, change: str, factor: float
 ) -> None:
     """As long as the face is larger than 112 px: sharpness within 5 %, light within 0.02."""
     measured = 0
@@ -199,9 +189,9 @@ def test_quality_does_not_depend_on_the_size_of_the_photograph(
 
 
 def test_faces_at_the_edge_are_cut_off_and_others_whole(
-    photographs: Photographs, pipeline: Pipeline
+    photos: Mapping[str, Image], pipeline: Pipeline
 ) -> None:
-    crowd = next(image for name, image, _ in photographs if name == "selfie-many-people")
+    crowd = photos["selfie-many-people.jpg"]
     height, width = crowd.shape[:2]
     faces = pipeline.run(crowd, "analyze", 0, {})
     cut = 0
