@@ -22,8 +22,8 @@ from stream.vision.symmetry import symmetry
 def analyze_face(
     models: FaceModels, image: Image, box: Floats, points: Floats | None
 ) -> results.Analysis:
-    """image: (H, W, 3) uint8 BGR; box: (4,) px; points: (5, 2) px. Runs every model
-    that is there but the detector and the recogniser, each once."""
+    """image: (H, W, 3) uint8 BGR; box: (4,) px; points: (5, 2) px. Runs every model that is there
+    but the detector and the recogniser."""
     face = crop(image, box)
     points_106 = _located(models.landmarks_106, image, box)
     points_3d = _located(models.landmarks_3d, image, box)

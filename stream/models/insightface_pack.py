@@ -1,9 +1,10 @@
 """InsightFace's models behind the protocols, through InsightFace's own classes.
 
 Its classes do the letterbox, the normalisation and the decoding, so boxes, points and embeddings
-are those of `FaceAnalysis(...).get`. Two things are not taken over: it runs every model on every
-face, and it cuts large faces out for landmarks, age and gender by single pixels (see
-stream/vision/warp.py): there the numbers are its own for a face that is not made smaller.
+are those of `FaceAnalysis(...).get`. What is not taken over: it runs every model on every face; it
+cuts large faces out by single pixels (see stream/vision/warp.py), so that age, gender and the 3-D
+landmarks are its own only for a face that is not made smaller; and for the 106 landmarks see
+`UprightLandmarker`.
 """
 
 from __future__ import annotations

@@ -99,8 +99,8 @@ class Caller:
 
 
 @asynccontextmanager
-async def edge_on(broker: Broker, folder: Path, sources: str) -> AsyncIterator[Caller]:
-    """An edge and one worker with the small pack."""
+async def edge_on(broker: Broker, folder: Path, **environ: str) -> AsyncIterator[Caller]:
+    """An edge and one worker, with the small pack unless `environ` says another."""
     blobs = str(folder / "blobs")
     settings = EdgeSettings(
         api_key=SecretStr(KEY),
@@ -111,11 +111,10 @@ async def edge_on(broker: Broker, folder: Path, sources: str) -> AsyncIterator[C
         topic_prefix=broker.topic_prefix,
     )
     metrics = EdgeMetrics()
-    environ = {"BLOB_STORE_URL": blobs, "IMAGE_SOURCES": sources}
     async with (
         Gateway(settings, metrics) as gateway,
         BlobStore(settings) as store,
-        Rig(broker, workers=1, environ=environ),
+        Rig(broker, workers=1, environ={"BLOB_STORE_URL": blobs, **environ}),
     ):
         await asyncio.wait_for(gateway.until_ready(), 30)
         server = TestServer(build_app(settings, gateway, store, metrics))
@@ -149,7 +148,7 @@ async def test_photographs_are_answered_as_the_old_api_did(
         for name in ("img20.jpg", "img21.jpg", "img16.jpg", "couple.jpg")
     )
     assert len(same) < 64 * 1024 < len(one), "one travels inline, the other by the blob store"
-    async with web_server(one) as url, edge_on(broker, tmp_path, url) as caller:
+    async with web_server(one) as url, edge_on(broker, tmp_path, IMAGE_SOURCES=url) as caller:
         await _every_form_has_the_same_answer(caller, forms(one, url))
         await _every_route_has_its_golden_shape(caller, one, two)
         await _failures_are_the_golden_ones(caller, one, url)
