@@ -36,6 +36,9 @@ def read_file(path: str, folders: Sequence[str], *, shown: str, max_bytes: int) 
                 raise ImageNotFound(f"{shown} is no regular file")
             if status.st_size > max_bytes:
                 raise ImageTooLarge(f"{shown} has {status.st_size} bytes; the limit is {max_bytes}")
+            if status.st_size == 0:
+                # So say the files that the kernel makes up as they are read, in /proc for one.
+                return b""
             return _read_up_to(descriptor, max_bytes, shown)
         finally:
             os.close(descriptor)
