@@ -27,6 +27,7 @@ from schemas.results import (
     Pose,
     Quality,
     SkinTone,
+    SymmetryScore,
     Unit,
 )
 
@@ -149,7 +150,7 @@ class AnalyzedFace(EmbeddedFace):
     landmarks_106: Points106 | None = Field(description="InsightFace 2d106det order, pixels")
     pose: Pose | None
     quality: Quality | None
-    symmetry_score: Unit | None
+    symmetry_score: SymmetryScore
     skin_tone: SkinTone | None
     expression: Expression | None
     geometry: Geometry | None

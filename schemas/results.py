@@ -45,6 +45,13 @@ GenderScore = Annotated[
         examples=[0.98],
     ),
 ]
+SymmetryScore = Annotated[
+    Unit | None,
+    Field(
+        description="1: the face equals its mirror image; `null` for a face that is turned aside "
+        "by more than 25°"
+    ),
+]
 
 
 class _Out(BaseModel):
@@ -116,12 +123,20 @@ class Liveness(_Out):
 
 
 class Geometry(_Out):
-    """Ratios of distances between the 68 landmarks."""
+    """Ratios of distances between the 68 landmarks, in the image's plane."""
 
-    face_width_height_ratio: Finite
-    eye_spacing_face_width: Finite
-    jawline_width_face_width: Finite
-    nose_width_face_width: Finite
+    face_width_height_ratio: Finite = Field(
+        description="between the ends of the jaw line, over from the brows to the chin"
+    )
+    eye_spacing_face_width: Finite = Field(
+        description="between the eyes' centres, over the face's width"
+    )
+    jawline_width_face_width: Finite = Field(
+        description="between the angles of the jaw, over the face's width"
+    )
+    nose_width_face_width: Finite = Field(
+        description="between the outer ends of the nostrils, over the face's width"
+    )
 
 
 class Analysis(_Out):
@@ -132,7 +147,7 @@ class Analysis(_Out):
     landmarks_106: Points106 | None = Field(description="InsightFace 2d106det order")
     pose: Pose | None
     quality: Quality | None
-    symmetry_score: Unit | None
+    symmetry_score: SymmetryScore
     skin_tone: SkinTone | None
     expression: Expression | None
     geometry: Geometry | None
