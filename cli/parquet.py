@@ -92,16 +92,23 @@ def _schema(pa: Any) -> Any:
             ("embedding_norm", real),
             ("age", pa.int16()),
             ("gender", text),
+            ("gender_score", real),
             ("emotion", text),
             ("emotion_confidence", real),
+            ("emotion_engine", text),
             ("yaw", real),
             ("pitch", real),
             ("roll", real),
             ("blur_score", real),
             ("illumination", real),
             ("quality", real),
+            ("face_size_px", real),
+            ("frontal_alignment", real),
+            ("in_frame", real),
             ("symmetry_score", real),
             ("skin_tone", text),
+            ("individual_typology_angle", real),
+            ("liveness_score", real),
             ("model_pack", text),
             ("detector", text),
             ("recognizer", text),
@@ -138,17 +145,25 @@ def _analysis_cells(analysis: Analysis) -> dict[str, Any]:
     cells: dict[str, Any] = {
         "age": analysis.age,
         "gender": analysis.gender,
+        "gender_score": analysis.gender_score,
         "symmetry_score": analysis.symmetry_score,
     }
     if analysis.expression is not None:
         cells["emotion"] = analysis.expression.dominant
         cells["emotion_confidence"] = analysis.expression.confidence
+        cells["emotion_engine"] = analysis.expression.engine
     if analysis.pose is not None:
         cells |= analysis.pose.model_dump()
     if analysis.quality is not None:
         cells["blur_score"] = analysis.quality.blur_score
         cells["illumination"] = analysis.quality.illumination
         cells["quality"] = analysis.quality.overall
+        cells["face_size_px"] = analysis.quality.face_size_px
+        cells["frontal_alignment"] = analysis.quality.frontal_alignment
+        cells["in_frame"] = analysis.quality.in_frame
     if analysis.skin_tone is not None:
         cells["skin_tone"] = analysis.skin_tone.hex
+        cells["individual_typology_angle"] = analysis.skin_tone.individual_typology_angle
+    if analysis.liveness is not None:
+        cells["liveness_score"] = analysis.liveness.score
     return cells
