@@ -181,6 +181,10 @@ def _explained(error: Exception, shown: str) -> ImageError:
         return ImageForbidden(f"{shown} resolves to an address that is not allowed")
     if isinstance(error, TimeoutError):
         return FetchTimeout(f"{shown} took too long to connect")
+    if isinstance(error, aiohttp.ClientSSLError):  # a ValueError too, where a certificate is wrong
+        return ImageUnavailable(
+            f"{shown} is not to be had now: its certificate or TLS is not valid"
+        )
     if isinstance(error, aiohttp.InvalidURL | ValueError):
         return ImageForbidden(f"{shown} leads to what is no URL")
     return ImageUnavailable(f"{shown} is not to be had now: {type(error).__name__}")

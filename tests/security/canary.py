@@ -85,8 +85,9 @@ async def fetching(sources: str, zone: Zone, **settings: Any) -> AsyncIterator[I
 async def reading(sources: str, names: DnsResolver, **settings: Any) -> AsyncIterator[ImageReader]:
     """The same, by a resolver that the test keeps."""
     blobs = BlobStore(BlobSettings(blob_store_url="unused"))
-    limits = ImageSettings(image_sources=sources, fetch_timeout_s=5, **settings)
-    async with ImageReader(limits, blobs, resolver=names) as reader:
+    limits = {"fetch_timeout_s": 5.0, **settings}
+    image_settings = ImageSettings(image_sources=sources, **limits)
+    async with ImageReader(image_settings, blobs, resolver=names) as reader:
         yield reader
 
 
