@@ -12,10 +12,10 @@ from schemas.http import (
     VerifiedFace,
     VerifyAnswer,
 )
-from schemas.results import Embedding, Face, Result
+from schemas.results import Analysis, Embedding, Face, Result
 
 _FOUND = "Face detected successfully"
-_NOT_MEASURED = dict.fromkeys(set(AnalyzedFace.model_fields) - set(EmbeddedFace.model_fields))
+_NOT_MEASURED = dict.fromkeys(Analysis.model_fields)
 
 
 def faces_of(result: Result, *, uploaded: bool) -> list[Face]:
@@ -79,9 +79,7 @@ def _embedded(face: Face) -> EmbeddedFace:
 
 def _analyzed(face: Face) -> AnalyzedFace:
     attributes = dict(face.analysis) if face.analysis is not None else _NOT_MEASURED
-    return AnalyzedFace(
-        **dict(_embedded(face)), **{name: attributes[name] for name in _NOT_MEASURED}
-    )
+    return AnalyzedFace(**dict(_embedded(face)), **attributes)
 
 
 def _measured(face: Face) -> Embedding:

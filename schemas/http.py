@@ -12,24 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from schemas.results import (
-    Box,
-    Embedding,
-    Expression,
-    Finite,
-    Gender,
-    GenderScore,
-    Geometry,
-    Liveness,
-    ModelInfo,
-    Points68,
-    Points106,
-    Pose,
-    Quality,
-    SkinTone,
-    SymmetryScore,
-    Unit,
-)
+from schemas.results import Analysis, Box, Embedding, Finite, ModelInfo, Unit
 
 MAX_BATCH = 50
 MAX_URL_CHARS = 8192
@@ -142,19 +125,8 @@ class EmbeddedFace(_Out):
     confidence: Confidence
 
 
-class AnalyzedFace(EmbeddedFace):
-    age: Annotated[int, Field(ge=0, le=150)] | None = Field(description="years", examples=[34])
-    gender: Gender | None
-    gender_score: GenderScore
-    landmarks_68: Points68 | None = Field(description="iBUG 68-point order, pixels")
-    landmarks_106: Points106 | None = Field(description="InsightFace 2d106det order, pixels")
-    pose: Pose | None
-    quality: Quality | None
-    symmetry_score: SymmetryScore
-    skin_tone: SkinTone | None
-    expression: Expression | None
-    geometry: Geometry | None
-    liveness: Liveness | None = Field(description="`null` unless LIVENESS is `observe`")
+class AnalyzedFace(Analysis, EmbeddedFace):
+    """Its attributes flat, as in the service that was there before."""
 
 
 def _absent(value: object) -> bool:

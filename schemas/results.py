@@ -143,8 +143,10 @@ class Analysis(_Out):
     age: Annotated[int, Field(ge=0, le=150)] | None = Field(description="years")
     gender: Gender | None
     gender_score: GenderScore
-    landmarks_68: Points68 | None = Field(description="iBUG 68-point order")
-    landmarks_106: Points106 | None = Field(description="InsightFace 2d106det order")
+    landmarks_68: Points68 | None = Field(description="pixels, in iBUG's order")
+    landmarks_106: Points106 | None = Field(
+        description="pixels, in the order of InsightFace's 2d106det"
+    )
     pose: Pose | None
     quality: Quality | None
     symmetry_score: SymmetryScore
