@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from urllib.request import Request, urlopen
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from schemas.errors import (
     FetchTimeout,
@@ -21,42 +19,26 @@ from schemas.requests import ImageRef
 from stream.images import ImageReader, ImageSettings
 from stream.io.blobs import BlobSettings, BlobStore, BlobStoreUnavailable
 from tests.raw_server import raw_server
+from tests.s3 import S3, environment_of
 
 LIMIT = 3_000_000
 DATED = b"Last-Modified: Wed, 01 Jan 2025 00:00:00 GMT\r\n"
 
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    """An S3 with the buckets `photos` and `store`."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        for bucket in ("photos", "store"):
-            _put(f"http://{host}:{port}/{bucket}")
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
+def s3() -> Iterator[S3]:
+    with S3("photos", "store") as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)
-def _environment(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    _point_at(endpoint, monkeypatch)
+def _environment(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    _point_at(s3.url, monkeypatch)
 
 
-def _point_at(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-
-
-def _put(url: str, data: bytes = b"") -> None:
-    headers = {"Content-Type": "application/octet-stream"}
-    with urlopen(Request(url, data=data, headers=headers, method="PUT")) as answer:
-        assert answer.status == 200
+def _point_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in environment_of(url).items():
+        monkeypatch.setenv(name, value)
 
 
 def reading(**settings: object) -> ImageReader:
@@ -65,18 +47,18 @@ def reading(**settings: object) -> ImageReader:
     return ImageReader(ImageSettings.model_validate(limits), blobs)
 
 
-async def test_an_object_is_read_by_its_key_as_it_stands(endpoint: str) -> None:
-    _put(f"{endpoint}/photos/faces/a.jpg", b"image")
-    _put(f"{endpoint}/photos/faces/a%20b%2520%231.jpg", b"odd name")
+async def test_an_object_is_read_by_its_key_as_it_stands(s3: S3) -> None:
+    s3.put("photos", "faces/a.jpg", b"image")
+    s3.put("photos", "faces/a%20b%2520%231.jpg", b"odd name")
     async with reading() as reader:
         assert await reader.fetch(ImageRef(uri="s3://photos/faces/a.jpg")) == b"image"
         assert await reader.fetch(ImageRef(uri="s3://photos/faces/a b%20#1.jpg")) == b"odd name"
 
 
 async def test_objects_beside_the_prefix_are_forbidden_and_absent_ones_not_found(
-    endpoint: str,
+    s3: S3,
 ) -> None:
-    _put(f"{endpoint}/photos/secret.jpg", b"secret")
+    s3.put("photos", "secret.jpg", b"secret")
     async with reading() as reader:
         for uri in ("s3://photos/secret.jpg", "s3://photos/faces/../secret.jpg", "s3://store/a"):
             with pytest.raises(ImageForbidden):
@@ -88,16 +70,16 @@ async def test_objects_beside_the_prefix_are_forbidden_and_absent_ones_not_found
             await reader.fetch(ImageRef(uri="s3://no-such-bucket/a.jpg"))
 
 
-async def test_an_object_at_the_limit_is_read_and_one_above_it_is_not(endpoint: str) -> None:
-    _put(f"{endpoint}/photos/faces/exact", bytes(LIMIT))
-    _put(f"{endpoint}/photos/faces/above", bytes(LIMIT + 1))
+async def test_an_object_at_the_limit_is_read_and_one_above_it_is_not(s3: S3) -> None:
+    s3.put("photos", "faces/exact", bytes(LIMIT))
+    s3.put("photos", "faces/above", bytes(LIMIT + 1))
     async with reading() as reader:
         assert len(await reader.fetch(ImageRef(uri="s3://photos/faces/exact"))) == LIMIT
         with pytest.raises(ImageTooLarge, match=str(LIMIT + 1)):
             await reader.fetch(ImageRef(uri="s3://photos/faces/above"))
 
 
-async def test_blobs_travel_through_the_bucket_and_are_swept_by_age(endpoint: str) -> None:
+async def test_blobs_travel_through_the_bucket_and_are_swept_by_age(s3: S3) -> None:
     settings = BlobSettings(blob_store_url="s3://store/claims", blob_ttl_s=60)
     async with BlobStore(settings) as blobs, reading() as reader:
         short = await blobs.put(b"interactive", lane="requests", suffix=".jpg")
