@@ -28,6 +28,7 @@ from schemas.errors import (
 )
 from stream.io.addresses import may_connect
 from stream.io.formats import HEAD_BYTES, format_of, why_not_decoded
+from stream.io.names import SystemResolver
 from stream.io.sources import Sources, WebAddress, public_uri
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -61,11 +62,12 @@ class WebClient:
     ) -> None:
         self._sources = sources
         self._limits = limits
-        self._resolver = resolver
+        self._resolver = resolver or SystemResolver()
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        self._stack.push_async_callback(self._resolver.close)
         for public_only in (False, True):
             self._sessions[public_only] = await self._stack.enter_async_context(
                 self._session(public_only=public_only)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -293,6 +294,35 @@ async def test_a_server_that_is_away_may_come_back() -> None:
 async def test_a_name_that_does_not_resolve_may_come_back() -> None:
     with pytest.raises(ImageUnavailable):
         await fetch("http://nowhere.example/a", "http://nowhere.example/", names=Names())
+
+
+async def test_names_that_do_not_resolve_in_time_hold_up_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    released = threading.Event()
+    honest = socket.getaddrinfo
+    slow = 40
+
+    def ask(host: str, *rest: Any, **options: Any) -> Any:
+        if host.endswith(".test"):
+            released.wait(20)
+            raise OSError("no such name")
+        return honest(host, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", ask)
+    async with serving(good=good) as server:
+        at = f"http://localhost:{server.port}/"
+        async with reading(f"{at},http://*.test/") as reader:
+            refs = [ImageRef(uri=f"http://{number}.test/") for number in range(slow)]
+            waiting = [asyncio.create_task(reader.fetch(ref)) for ref in refs]
+            try:
+                await asyncio.sleep(0)
+                assert await reader.fetch(ImageRef(uri=f"{at}good")) == IMAGE
+                assert not any(task.done() for task in waiting)
+            finally:
+                released.set()
+            refused = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(error, ImageUnavailable) for error in refused)
 
 
 async def test_an_announced_length_above_the_limit_is_not_read() -> None:
