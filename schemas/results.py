@@ -37,21 +37,6 @@ Points5 = Annotated[list[Point], Field(min_length=5, max_length=5)]
 Points68 = Annotated[list[Point], Field(min_length=68, max_length=68)]
 Points106 = Annotated[list[Point], Field(min_length=106, max_length=106)]
 Embedding = Annotated[list[Finite], Field(min_length=512, max_length=512)]
-GenderScore = Annotated[
-    Annotated[float, Field(ge=0.5, le=1, allow_inf_nan=False)] | None,
-    Field(
-        description="of the network's two scores the share of `gender`, by softmax: no calibrated "
-        "probability",
-        examples=[0.98],
-    ),
-]
-SymmetryScore = Annotated[
-    Unit | None,
-    Field(
-        description="1: the face equals its mirror image; `null` for a face that is turned aside "
-        "by more than 25°"
-    ),
-]
 
 
 class _Out(BaseModel):
@@ -142,14 +127,20 @@ class Geometry(_Out):
 class Analysis(_Out):
     age: Annotated[int, Field(ge=0, le=150)] | None = Field(description="years")
     gender: Gender | None
-    gender_score: GenderScore
+    gender_score: Annotated[float, Field(ge=0.5, le=1, allow_inf_nan=False)] | None = Field(
+        description="of the network's two scores the share of `gender`, by softmax: no calibrated "
+        "probability"
+    )
     landmarks_68: Points68 | None = Field(description="pixels, in iBUG's order")
     landmarks_106: Points106 | None = Field(
         description="pixels, in the order of InsightFace's 2d106det"
     )
     pose: Pose | None
     quality: Quality | None
-    symmetry_score: SymmetryScore
+    symmetry_score: Unit | None = Field(
+        description="1: the face equals its mirror image; `null` for a face that is turned aside "
+        "by more than 25°"
+    )
     skin_tone: SkinTone | None
     expression: Expression | None
     geometry: Geometry | None
