@@ -79,17 +79,7 @@ class DnsResolver(AbstractResolver):
         found = [*await self._ask(host, _A), *await self._ask(host, _AAAA)]
         if not found:
             raise OSError(f"no such name: {host}")
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in found
-        ]
+        return resolved(host, port, found)
 
     async def close(self) -> None:
         await self._system.close()
@@ -108,6 +98,21 @@ class DnsResolver(AbstractResolver):
         finally:
             transport.close()
         return _addresses(answer)
+
+
+def resolved(host: str, port: int, addresses: Sequence[str]) -> list[ResolveResult]:
+    """What a resolver says of a name that has these addresses."""
+    return [
+        ResolveResult(
+            hostname=host,
+            host=address,
+            port=port,
+            family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+            proto=socket.IPPROTO_TCP,
+            flags=socket.AI_NUMERICHOST,
+        )
+        for address in addresses
+    ]
 
 
 @asynccontextmanager

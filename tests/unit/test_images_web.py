@@ -27,6 +27,7 @@ from schemas.errors import (
 from schemas.requests import ImageRef
 from stream.images import ImageReader, ImageSettings
 from stream.io.blobs import BlobSettings, BlobStore
+from tests.dns_server import resolved
 from tests.raw_server import raw_server
 
 #: what begins as an image is read
@@ -49,17 +50,7 @@ class Names(AbstractResolver):
         self.asked.append(host)
         if host not in self.addresses:
             raise OSError(f"no such name: {host}")
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in self.addresses[host]
-        ]
+        return resolved(host, port, self.addresses[host])
 
     async def close(self) -> None:
         pass
