@@ -6,6 +6,7 @@ import os
 from typing import Any, TypeVar
 
 from cli.running import find, settings_of
+from stream.io.access import check_access
 from stream.io.kafka import KafkaSettings
 
 Settings = TypeVar("Settings", bound=KafkaSettings)
@@ -14,6 +15,8 @@ Settings = TypeVar("Settings", bound=KafkaSettings)
 def connected(kind: type[Settings], **given: Any) -> Settings:
     """Settings from the environment; where it names no broker, that of a running `up`.
 
-    `given` wins over both. Raises pydantic's `ValidationError`.
+    `given` wins over both. Raises pydantic's `ValidationError`, and `AccessRefused`.
     """
-    return kind(**(settings_of(find(), os.environ) | given))
+    settings = kind(**(settings_of(find(), os.environ) | given))
+    check_access(settings)
+    return settings

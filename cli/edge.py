@@ -14,10 +14,12 @@ def command(host: str | None, port: int | None, link: int | None) -> None:
     from cli.serving import Link, log_to_stderr, serve
     from http_edge.settings import EdgeSettings
     from stream.io import event_loop
+    from stream.io.access import check_access
 
     log_to_stderr()
     given = {"host": host, "port": port}
     settings = EdgeSettings.model_validate(
         {name: value for name, value in given.items() if value is not None}
     )
+    check_access(settings)
     event_loop.run(serve(settings, Link(link)))

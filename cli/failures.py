@@ -19,6 +19,7 @@ _CLEAR = {
     "cli.parquet": ("ParquetMissing",),
     "schemas.errors": ("FacestreamError",),
     "stream.embedded": ("EmbeddedBrokerFailed",),
+    "stream.io.access": ("AccessRefused",),
     "stream.io.blobs": ("BlobStoreError",),
     "stream.io.producer": ("MessageTooLarge", "SendFailed"),
     "stream.io.topic_admin": ("TopicsFailed",),

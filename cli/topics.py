@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.topics import DEFAULT_PARTITIONS
+from stream.io.access import check_access
 from stream.io.kafka import KafkaSettings
 from stream.io.topic_admin import BROKER_DEFAULT_REPLICATION, TopicState, ensure_topics
 
@@ -35,6 +36,7 @@ def command(partitions: int, replication: int | None) -> None:
     Nothing that exists is changed. Exits with 1 when something differs.
     """
     settings = KafkaSettings()
+    check_access(settings)
     states = ensure_topics(settings, partitions, replication or BROKER_DEFAULT_REPLICATION)
     Console().print(_table(states, settings.kafka_bootstrap_servers))
     if any(state.state == "differs" for state in states):

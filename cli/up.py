@@ -35,6 +35,7 @@ def command(workers: int | None, port: int | None, partitions: int) -> None:
     from cli.running import RunningBroker, announce
     from cli.supervised import log_to_stderr, run_until_told, run_workers
     from http_edge.settings import EdgeSettings
+    from stream.io.access import check_access
     from stream.settings import WorkerSettings
 
     log_to_stderr()
@@ -48,6 +49,7 @@ def command(workers: int | None, port: int | None, partitions: int) -> None:
             changes |= _embedded_broker(stack, partitions)
         settings = _settings(WorkerSettings, changes)
         if not settings.kafka_embedded:
+            check_access(settings)
             _create_missing_topics(settings, partitions)
         broker = RunningBroker(
             bootstrap_servers=settings.kafka_bootstrap_servers,

@@ -12,6 +12,7 @@ import click
 def command(workers: int | None) -> None:
     """Run the worker processes of this host until Ctrl-C or SIGTERM."""
     from cli.supervised import log_to_stderr, run_until_told, run_workers
+    from stream.io.access import check_access
     from stream.settings import WorkerSettings
 
     log_to_stderr()
@@ -19,6 +20,7 @@ def command(workers: int | None) -> None:
     if workers is not None:
         environ["MAX_WORKERS"] = str(workers)
     settings = WorkerSettings.model_validate({} if workers is None else {"max_workers": workers})
+    check_access(settings)
 
     def on_ready() -> None:
         click.echo(f"Ready: {settings.max_workers} workers on {settings.kafka_bootstrap_servers}")

@@ -21,6 +21,9 @@ from xml.etree import ElementTree as ET
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from stream.io.kafka import KafkaSettings
+from tests.broker_security import BrokerSecurity
+
 _POM = Path(__file__).with_name("pom.xml")
 _CACHE = Path(__file__).parents[1] / ".cache"
 #: base64 of sixteen bytes, as Kafka wants its ids
@@ -35,9 +38,6 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
@@ -52,6 +52,11 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 log.cleaner.dedupe.buffer.size=8388608
+"""
+_PLAIN = """\
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 """
 
 
@@ -104,7 +109,7 @@ class ApacheKafka:
     It keeps its port and its data over `stop()` and `start()`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, security: BrokerSecurity | None = None) -> None:
         """folder: an empty one, for its data and its log. Raises `KafkaUnavailable`."""
         java = shutil.which("java")
         if java is None:
@@ -112,12 +117,25 @@ class ApacheKafka:
         self._java = [java, *_HEAP, "-Dlog4j2.level=INFO", "-cp", f"{fetched_jars()}/*"]
         self._properties = folder / "server.properties"
         self.log_path = folder / "kafka.log"
-        port, controller_port = _free_ports(2)
+        port, ssl_port, controller_port = _free_ports(3)
         self.bootstrap_servers = f"127.0.0.1:{port}"
+        self.security = security
+        #: for clients with a certificate, where there is `security`
+        self.ssl_bootstrap_servers = f"127.0.0.1:{ssl_port}"
+        listeners = (
+            _PLAIN.format(port=port, controller_port=controller_port)
+            if security is None
+            else security.properties(port, ssl_port, controller_port)
+        )
         self._properties.write_text(
-            _PROPERTIES.format(port=port, controller_port=controller_port, data=folder / "data")
+            _PROPERTIES.format(controller_port=controller_port, data=folder / "data") + listeners
         )
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def client_settings(self) -> dict[str, str]:
+        """How it is reached, beside its address."""
+        return {} if self.security is None else self.security.by_password
 
     @property
     def pid(self) -> int:
@@ -125,11 +143,11 @@ class ApacheKafka:
         return self._process.pid
 
     def __enter__(self) -> Self:
-        tool = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c"]
+        tool = ["kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID]
+        tool += ["-c", str(self._properties)]
+        users = [] if self.security is None else self.security.format_arguments
         with self.log_path.open("ab") as log:
-            subprocess.run(
-                [*self._java, *tool, str(self._properties)], check=True, stdout=log, stderr=log
-            )
+            subprocess.run([*self._java, *tool, *users], check=True, stdout=log, stderr=log)
         try:
             self.start()
         except BaseException:
@@ -182,14 +200,10 @@ class ApacheKafka:
     def _wait_until_it_answers(self) -> None:
         process = self._process
         assert process is not None
-        client = AdminClient(
-            {
-                "bootstrap.servers": self.bootstrap_servers,
-                "reconnect.backoff.ms": 50,
-                "reconnect.backoff.max.ms": 100,
-                "log_level": 0,
-            }
-        )
+        given = {"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers, **self.client_settings}
+        settings = KafkaSettings.model_validate({name.lower(): given[name] for name in given})
+        quickly = {"reconnect.backoff.ms": 50, "reconnect.backoff.max.ms": 100, "log_level": 0}
+        client = AdminClient(settings.librdkafka(**quickly, error_cb=lambda _: None))
         deadline = time.monotonic() + _START_TIMEOUT_S
         while time.monotonic() < deadline and process.poll() is None:
             with contextlib.suppress(KafkaException):

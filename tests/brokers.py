@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from schemas.topics import DEFAULT_PARTITIONS, Topics
@@ -23,6 +23,8 @@ class Broker:
     embedded: bool
     topic_prefix: str
     partitions: int
+    #: how it is reached, beside its address
+    security: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def group(self) -> str:
@@ -40,14 +42,13 @@ class Broker:
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
             "KAFKA_EMBEDDED": str(self.embedded).lower(),
             "TOPIC_PREFIX": self.topic_prefix,
+            **self.security,
         }
 
     @property
     def kafka_settings(self) -> KafkaSettings:
-        return KafkaSettings(
-            kafka_bootstrap_servers=self.bootstrap_servers,
-            kafka_embedded=self.embedded,
-            topic_prefix=self.topic_prefix,
+        return KafkaSettings.model_validate(
+            {name.lower(): value for name, value in self.environment.items()}
         )
 
 
@@ -70,7 +71,9 @@ def on_embedded(
 @contextmanager
 def on_kafka(running: ApacheKafka, partitions: int = DEFAULT_PARTITIONS) -> Iterator[Broker]:
     """The test's own topics on the Kafka that all tests share."""
-    broker = Broker(running.bootstrap_servers, False, _own_prefix(), partitions)
+    broker = Broker(
+        running.bootstrap_servers, False, _own_prefix(), partitions, running.client_settings
+    )
     states = ensure_topics(broker.kafka_settings, partitions)
     try:
         yield broker
