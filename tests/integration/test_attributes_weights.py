@@ -156,19 +156,24 @@ def test_what_a_pack_has_no_model_for_is_null_and_the_rest_is_not(
         assert _unknown(_analysis(face)) == unknown | {"liveness"}
 
 
-def test_a_pack_with_3d_landmarks_takes_its_68_points_from_them(
+def test_a_pack_with_3d_landmarks_takes_its_68_points_from_them_as_insightface_has_them(
     monkeypatch: pytest.MonkeyPatch, photos: Mapping[str, Image], tmp_path: Path
 ) -> None:
+    from insightface.app.common import Face as TheirFace
+
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     detection, recognition = "det_synthetic.onnx", "rec_synthetic.onnx"
     settings = _linked(tmp_path, synthetic.ensure(), detection, recognition, "1k3d68.onnx")
     settings = settings.model_copy(update={"emotion_engine": "off"})
     models = load_models(settings)
     assert models.landmarks_3d is not None
-    image = photos["img10.jpg"]
+    image = _scaled(photos["img10.jpg"], 0.5)
     face = Pipeline(models, settings).run(image, "analyze", 1, {})[0]
+    assert _longer_side_px(face) <= 128, "it is not made smaller"
     analysis = _analysis(face)
     assert _unknown(analysis) & {"landmarks_68", "landmarks_106", "pose"} == {"landmarks_106"}
-    located = models.landmarks_3d.locate(image, np.array(face.bbox, np.float32))
-    assert located is not None
-    assert np.array(analysis.landmarks_68) == pytest.approx(located[:, :2], abs=1e-3)
+    box = np.array(face.bbox, np.float32)
+    network = models.landmarks_3d._model  # type: ignore[attr-defined]  # InsightFace's own
+    theirs = network.get(image, TheirFace(bbox=box))
+    assert models.landmarks_3d.locate(image, box) == pytest.approx(theirs, abs=1e-3)
+    assert np.array(analysis.landmarks_68) == pytest.approx(theirs[:, :2], abs=1e-3)
