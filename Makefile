@@ -7,7 +7,7 @@ PYTHON ?= python3
 RUN := $(UV) run --locked
 RUN_DEV := $(RUN) --group dev
 
-.PHONY: help demo test check format schemas bench
+.PHONY: help demo test check format schemas docs bench
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ format: $(UV)  ## rewrite the code as `make check` wants it
 
 schemas: $(UV)  ## write schemas/json and schemas/asyncapi.yaml anew
 	$(RUN_DEV) facestream schemas --write
+
+docs: $(UV)  ## draw docs/landmarks-106-to-68.png anew
+	$(RUN) facestream landmarks --out docs/landmarks-106-to-68.png
 
 bench: $(UV)  ## images a second of the stream beside a bare loop over the same models
 	$(RUN_DEV) facestream bench

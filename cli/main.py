@@ -20,6 +20,7 @@ COMMANDS = {
     "edge": "the HTTP API in front of the stream",
     "topics": "create or check the topics on a real cluster",
     "models": "the packs of models: files, hashes, licence",
+    "landmarks": "the 106 landmarks and the 68 picked from them, drawn on a face",
     "schemas": "the contract: JSON Schemas and AsyncAPI",
     "bench": "images a second of the stream beside a bare loop",
 }
