@@ -17,6 +17,7 @@ from schemas.results import Analysis, Face, Quality, SkinTone
 from stream.pipeline import Pipeline
 from stream.vision.crop import crop
 from stream.vision.quality import CANONICAL_PX, blur_score
+from tests.light import in_light
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.float64]
@@ -24,12 +25,10 @@ Floats = NDArray[np.float64]
 pytestmark = pytest.mark.filterwarnings("ignore:`estimate` is deprecated:FutureWarning")
 
 BURNT_OUT_LEVEL = 250
-GAIN = 0.7
+GAIN = 0.7  # of linear light: clips nothing
+DIMMED_LEVELS = in_light(np.arange(256, dtype=np.uint8), GAIN)
 BLURS = (0.5, 0.7, 1, 1.4, 2, 2.8, 4, 5.6, 8)
 """Standard deviations in px of a face that is `CANONICAL_PX` across."""
-
-_LEVELS = np.arange(256) / 255
-_LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4)
 
 
 class Analysed:
@@ -72,13 +71,6 @@ def _lab(skin: SkinTone) -> Floats:
 
 def _hue(lab: Floats) -> float:
     return math.degrees(math.atan2(lab[2], lab[1]))
-
-
-def _dimmed(image: Image, gain: float) -> Image:
-    """By a gain of linear light, which clips nothing below 1."""
-    linear = _LINEAR * gain
-    levels = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.asarray(np.rint(levels * 255)[image], np.uint8)
 
 
 def _mirrored(image: Image) -> Image:
@@ -135,7 +127,7 @@ def test_less_light_moves_lightness_and_leaves_the_hue(photographs: Analysed) ->
     exposed = 0
     for name, image, face in photographs:
         before = _analysis(face).skin_tone
-        after = _analysis(photographs.face(_dimmed(image, GAIN))).skin_tone
+        after = _analysis(photographs.face(DIMMED_LEVELS[image])).skin_tone
         if before is None or after is None:
             assert _burnt_out(image, face) > 0.25, name
             continue

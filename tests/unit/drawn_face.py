@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.vision.landmarks import MIRROR_68
+from tests.light import in_light
 
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]
@@ -14,8 +15,6 @@ Points = NDArray[np.float32]
 SIDE_PX = 400
 CENTRE_X, EYES_Y = 200.0, 175.0
 _BACKGROUND = (120, 60, 20)
-_LEVELS = np.arange(256) / 255
-_LINEAR = np.where(_LEVELS <= 0.04045, _LEVELS / 12.92, ((_LEVELS + 0.055) / 1.055) ** 2.4)
 
 
 def landmarks() -> Points:
@@ -80,12 +79,12 @@ def draw(
 
 
 def _lit(image: Image, shaded: float) -> Image:
-    """As light falls: a share of it, linear; the edge of the shadow is 12 px soft."""
+    """The edge of the shadow is 12 px soft."""
+    if not shaded:
+        return image
     edge = CENTRE_X + 95 - 190 * shaded
-    light = 1 - 0.67 / (1 + np.exp(-(np.arange(SIDE_PX) - edge) / 3)) if shaded else 1.0
-    linear = _LINEAR[image] * np.broadcast_to(light, SIDE_PX)[np.newaxis, :, np.newaxis]
-    levels = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.asarray(np.rint(levels * 255), np.uint8)
+    light = 1 - 0.67 / (1 + np.exp(-(np.arange(SIDE_PX) - edge) / 3))
+    return in_light(image, light[np.newaxis, :, np.newaxis])
 
 
 def _shining(image: Image) -> Image:
