@@ -21,6 +21,9 @@ Bucket = Literal["s3", "gs", "az"]
 BUCKET_SCHEMES: tuple[Bucket, ...] = ("s3", "gs", "az")
 WEB_SCHEMES = ("http", "https")
 
+#: what yarl raises for text that is no URL; the second by mistake, for `http://]`
+NO_URL = (ValueError, IndexError)
+
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
@@ -159,7 +162,7 @@ def read_web_uri(uri: str | URL) -> URL:
     shown = public_uri(str(uri))
     try:
         url = URL(uri)
-    except ValueError:
+    except NO_URL:
         raise ImageForbidden(f"{shown} is no URL") from None
     if url.scheme not in WEB_SCHEMES or not _HOST.fullmatch(url.raw_host or "") or not url.port:
         raise ImageForbidden(f"{shown} names no host that can be fetched from")

@@ -7,6 +7,7 @@ made, and the rule is asked for the address that the socket is about to connect 
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from schemas.errors import (
 from stream.io.addresses import may_connect
 from stream.io.formats import HEAD_BYTES, format_of, why_not_decoded
 from stream.io.names import SystemResolver
-from stream.io.sources import Sources, WebAddress, public_uri
+from stream.io.sources import NO_URL, Sources, WebAddress, public_uri
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REFUSED = frozenset({401, 402, 403, 407, 451})
@@ -152,9 +153,10 @@ class WebClient:
 
 
 def _joined(base: URL, location: str, shown: str) -> URL:
-    if "\\" in location or not location.isprintable():
-        raise ImageForbidden(f"{shown} redirects to what is no URL")
-    return base.join(URL(location))
+    if "\\" not in location and location.isprintable():
+        with contextlib.suppress(*NO_URL):
+            return base.join(URL(location))
+    raise ImageForbidden(f"{shown} redirects to what is no URL")
 
 
 def _check_answer(response: aiohttp.ClientResponse, shown: str) -> None:

@@ -43,6 +43,7 @@ ADDRESSES = (
     "file:///etc/passwd#http://host/",
     "h\u0000ttp://host/",
     "http://host\\@other/",
+    "http://]",
     "http://" + "h" * 9000,
     "http://host/" + "%25" * 100_000,
     "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import pytest
@@ -282,3 +283,17 @@ def test_showing_an_address_never_fails() -> None:
         for sources in (LISTED, ANYWHERE):
             with pytest.raises(ImageForbidden):
                 sources.web_address(text)
+
+
+def test_reading_an_address_ends_well_or_as_forbidden() -> None:
+    random_ = random.Random(8)
+    pieces = ["h", "[", "]", "@", ":", "//", "..", "%2e", "%", "?", "#", ";", "\u3002", "::1", "80"]
+    read = 0
+    for _ in range(5000):
+        text = "http://" + "".join(random_.choices(pieces, k=random_.randrange(6)))
+        with contextlib.suppress(ImageForbidden):
+            url = ANYWHERE.web_address(text).url
+            assert url.raw_host
+            assert url.raw_user is None
+            read += 1
+    assert read > 100
