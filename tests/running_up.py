@@ -1,4 +1,4 @@
-"""`facestream up` as a user starts it, with real weights, for tests that only call it."""
+"""`facestream up` as a user starts it, for tests that only call it, or look on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,30 +21,48 @@ KEY = "a-key-of-the-tests"
 
 @dataclass(frozen=True, slots=True)
 class RunningUp:
-    """`url` is like `http://localhost:41234`."""
+    """`url` is like `http://localhost:41234`; the process `pid` has all others as children."""
 
     url: str
     key: str
+    pid: int
 
 
 @contextmanager
 def running_up(folder: Path, shared: Path) -> Iterator[RunningUp]:
     """One worker with buffalo_s and an edge on a free port, on the embedded broker."""
-    environ = os.environ | {
-        "API_KEY": KEY,
+    environ = {**weights_of(shared), "MAX_WORKERS": "1"}
+    with started_up(folder, environ) as running:
+        yield running
+
+
+def weights_of(shared: Path) -> dict[str, str]:
+    """The environment of real models."""
+    return {
         "MODEL_PACK": "buffalo_s",
         "MODEL_ROOT": str(shared / "models" / "insightface"),
         "DEEPFACE_HOME": str(shared / "models" / "deepface"),
-        "MAX_WORKERS": "1",
+    }
+
+
+@contextmanager
+def started_up(folder: Path, environ: Mapping[str, str]) -> Iterator[RunningUp]:
+    """Workers and an edge on a free port; on the embedded broker where `environ` names no other.
+
+    Its blobs and its log are in `folder`.
+    """
+    whole = os.environ | {
+        "API_KEY": KEY,
         "BLOB_STORE_URL": str(folder / "blobs"),
         "XDG_RUNTIME_DIR": str(folder),
     }
-    environ.pop("KAFKA_BOOTSTRAP_SERVERS", None)
+    whole.pop("KAFKA_BOOTSTRAP_SERVERS", None)
+    whole.update(environ)
     with (
         (folder / "up.log").open("wb") as log,
         subprocess.Popen(
             (sys.executable, "-m", "cli.main", "up", "--port", "0"),
-            env=environ,
+            env=whole,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -57,7 +75,7 @@ def running_up(folder: Path, shared: Path) -> Iterator[RunningUp]:
             late.cancel()
             # a pipe that nobody empties would stop the edge at its next line of log
             threading.Thread(target=_empty, args=(process,), daemon=True).start()
-            yield RunningUp(url, KEY)
+            yield RunningUp(url, KEY, process.pid)
         finally:
             late.cancel()
             _stop(process)

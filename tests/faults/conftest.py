@@ -7,16 +7,15 @@ async def test_…(apache_kafka, fault_row, soak):
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import pytest
 
 from tests.faults import table
 from tests.faults.outcome import FaultOutcome
+from tests.soak import SOAK
 
 _ROWS = pytest.StashKey[list[FaultOutcome]]()
-_SOAK = os.environ.get("SOAK", "").lower() in {"1", "true"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,8 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def soak() -> bool:
-    """Whether the faults are shown at their full length (`make faults`), else shorter."""
-    return _SOAK
+    """Whether the faults are shown at their full length, else shorter."""
+    return SOAK
 
 
 @pytest.fixture
@@ -43,5 +42,5 @@ def pytest_terminal_summary(
         return
     terminalreporter.section("faults")
     terminalreporter.write(table.markdown(rows))
-    if _SOAK:
+    if SOAK:
         table.save(rows)

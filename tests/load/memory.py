@@ -1,0 +1,94 @@
+"""Memory of each process of `facestream up` while it works, and by how much it grew."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from statistics import median
+
+import psutil
+
+#: share of a run after which memory is flat: buffers are filled and every kind of image was seen
+WARM_UP = 0.25
+_SAMPLE_S = 0.5
+
+
+@dataclass(slots=True)
+class MemoryCurve:
+    """What was sampled twice a second: at which second, after how many events, MiB by process."""
+
+    title: str
+    seconds: list[float] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)
+    mib: dict[str, list[float]] = field(default_factory=dict)
+
+    def growth(self) -> dict[str, float]:
+        """By process: how much higher the last quarter lies than the first after the warm-up."""
+        return {name: growth(values) for name, values in self.mib.items()}
+
+
+def growth(values: Sequence[float]) -> float:
+    """Of the medians of the first and the last quarter of what follows the warm-up; 0.05 is 5 %.
+
+    Medians, for single samples hold a large image that is just decoded.
+    """
+    after = values[round(len(values) * WARM_UP) :]
+    quarter = len(after) // 4
+    assert quarter >= 4, f"{len(values)} samples say nothing"
+    return median(after[-quarter:]) / median(after[:quarter]) - 1
+
+
+def processes_of_up(pid: int) -> dict[str, psutil.Process]:
+    """Supervisor, edge and workers, by name."""
+    supervisor = psutil.Process(pid)
+    found = {"supervisor": supervisor}
+    for child in sorted(supervisor.children(recursive=True), key=lambda process: process.pid):
+        arguments = child.cmdline()
+        if "stream.worker" in arguments:
+            found[f"worker {sum(name.startswith('worker') for name in found)}"] = child
+        elif "edge" in arguments:
+            found["edge"] = child
+    return found
+
+
+@contextmanager
+def watched(
+    title: str, processes: Mapping[str, psutil.Process], settled: Callable[[], int]
+) -> Iterator[MemoryCurve]:
+    """Sample while the `with` block lasts. Raises `psutil.NoSuchProcess` when one has ended."""
+    curve = MemoryCurve(title, mib={name: [] for name in processes})
+    ending = threading.Event()
+    failures: list[psutil.Error] = []
+
+    def watch() -> None:
+        began_at = time.monotonic()
+        while not ending.wait(_SAMPLE_S):
+            try:
+                now = {name: _mib(process) for name, process in processes.items()}
+            except psutil.Error as error:
+                failures.append(error)
+                return
+            curve.seconds.append(time.monotonic() - began_at)
+            curve.settled.append(settled())
+            for name, mib in now.items():
+                curve.mib[name].append(mib)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield curve
+    finally:
+        ending.set()
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def _mib(process: psutil.Process) -> float:
+    """Its proportional share of the pages in memory, where the system tells it."""
+    memory = process.memory_full_info()
+    used: int = getattr(memory, "pss", memory.rss)
+    return used / 2**20
