@@ -119,7 +119,7 @@ async def test_callers_are_told_while_there_is_no_room_and_served_when_there_is(
                 answers += await caller.post_all(images[len(answers) :][:_CALLERS])
             refused = await caller.post_all(images[-_CALLERS:])
             ready_while_full = await caller.is_ready()
-            half_written = await asyncio.to_thread(list, small_disk.rglob("*#*"))
+            half_written = await asyncio.to_thread(_half_written, small_disk)
             assert len(rig.outputs.by_request().keys() & set(ids)) < _EVENTS, "no backlog"
 
             shutil.rmtree(small_disk / "requests")
@@ -147,6 +147,11 @@ async def test_callers_are_told_while_there_is_no_room_and_served_when_there_is(
     assert ready_while_full
     assert half_written == [], "what did not fit takes the room of what would"
     assert all(answer.computed for answer in again)
+
+
+def _half_written(folder: Path) -> list[Path]:
+    """What a store that was interrupted would have left."""
+    return list(folder.rglob("*#*"))
 
 
 def _free_port() -> int:
