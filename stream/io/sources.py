@@ -197,7 +197,8 @@ def read_file_uri(uri: str) -> str:
     host, slash, tail = rest.partition("/")
     if scheme.lower() != "file" or not separator or not slash or host not in ("", "localhost"):
         raise ImageForbidden(f"{public_uri(uri)} names no file of this machine")
-    path = unquote_to_bytes(slash + _before_query(tail))
+    text = slash + _before_query(tail)
+    path = unquote_to_bytes(text.encode("utf-8", "replace"))
     if b"\x00" in path:
         raise ImageForbidden(f"{public_uri(uri)} names no file")
     return path.decode("utf-8", "surrogateescape")

@@ -203,7 +203,14 @@ def test_other_objects_are_forbidden(uri: str) -> None:
 
 @pytest.mark.parametrize(
     "uri",
-    ["file://other-host/etc/passwd", "file:/etc/passwd", "file:", "file://", "file:///a%00b", "/a"],
+    [
+        "file://other-host/etc/passwd",
+        "file:/etc/passwd",
+        "file:",
+        "file://",
+        "file:///a%00b",
+        "/a",
+    ],
 )
 def test_a_file_address_is_of_this_machine_and_absolute(uri: str) -> None:
     with pytest.raises(ImageForbidden):
@@ -213,6 +220,7 @@ def test_a_file_address_is_of_this_machine_and_absolute(uri: str) -> None:
 def test_a_file_address_is_percent_decoded_once() -> None:
     assert read_file_uri("file:///a%20b/%252e/ü%C3%BC") == "/a b/%2e/üü"
     assert read_file_uri("FILE://localhost/a") == "/a"
+    assert read_file_uri("file:///\udc80") == "/?", "half a character is none of a name"
 
 
 @pytest.mark.parametrize(
