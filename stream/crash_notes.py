@@ -7,6 +7,7 @@ death, if it comes, has but one suspect.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import orjson
 
 from stream.event import Position
 
+SUFFIX = ".notes"
 _SLOT_BYTES = 512
 _SLOTS = 64
 _EMPTY = b"\0" * _SLOT_BYTES
@@ -36,6 +38,7 @@ class CrashNotes:
 
     def __enter__(self) -> Self:
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until the process ends
         return self
 
     def __exit__(
@@ -70,6 +73,17 @@ def read_notes(path: Path) -> list[Position]:
         return []
     slots = (content[start : start + _SLOT_BYTES] for start in range(0, len(content), _SLOT_BYTES))
     return [Position(*orjson.loads(note)) for slot in slots if (note := slot.rstrip(b"\0"))]
+
+
+def left_behind(folder: Path) -> Iterator[tuple[Path, list[Position]]]:
+    """Files of processes that have ended, and what each noted: a host died as a whole."""
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        with path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # its process lives, under another supervisor
+            yield path, read_notes(path)
 
 
 class _Gate:

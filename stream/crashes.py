@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from schemas import wire
 from schemas.crashes import CrashReport
 from schemas.topics import Topics
+from stream.crash_notes import left_behind
 from stream.event import Position
 from stream.io.kafka import KafkaSettings
 from stream.io.producer import MessageTooLarge, Producer, SendFailed
@@ -25,6 +27,8 @@ log = logging.getLogger(__name__)
 
 _POLL_S = 0.2
 _ASK_S = 5.0
+#: longer than that a start does not wait for the broker
+_REPORT_S = 5.0
 
 
 class CrashLog:
@@ -112,18 +116,48 @@ class CrashLog:
         self._deaths[Position(report.topic, report.partition, report.offset)] += 1
 
 
-async def report_crash(
+async def tell_of_former(producer: Producer, topics: Topics, folder: Path) -> None:
+    """As `tell_of_death`, of workers that died with their supervisor, by the notes that they left.
+
+    What could not be told stays for the next time.
+    """
+    for path, suspects in left_behind(folder):
+        if await tell_of_death(producer, topics, suspects, worker_id=path.stem, exit_code=None):
+            path.unlink(missing_ok=True)
+
+
+async def tell_of_death(
     producer: Producer,
     topics: Topics,
     suspects: list[Position],
     *,
     worker_id: str,
     exit_code: int | None,
-) -> None:
-    """Tell every worker of a death: a record for each event that was in native code then.
+) -> bool:
+    """Tell every worker what was in native code then, before one takes it up again.
 
-    All are handed over before the first is waited for. Raises `SendFailed`.
+    Returns whether they know now. Does not wait long: a broker that is away holds nobody up.
     """
+    if not suspects:
+        return True
+    log.error("worker %s died over one of %s", worker_id, suspects)
+    try:
+        async with asyncio.timeout(_REPORT_S):
+            await _report(producer, topics, suspects, worker_id, exit_code)
+    except (TimeoutError, SendFailed) as error:
+        log.warning("the death of %s is not told yet: %r", worker_id, error)
+        return False
+    return True
+
+
+async def _report(
+    producer: Producer,
+    topics: Topics,
+    suspects: list[Position],
+    worker_id: str,
+    exit_code: int | None,
+) -> None:
+    """A record for each. All are handed over before the first is waited for."""
     now_ms = round(time.time() * 1000)
     sent: list[asyncio.Future[None]] = []
     for suspect in suspects:

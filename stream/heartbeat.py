@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import socket
+import time
 from typing import Literal, TextIO
 
 from pydantic import BaseModel, ConfigDict
@@ -42,6 +44,25 @@ def write_beat(pipe: TextIO, beat: Beat) -> None:
         pipe.flush()
     except OSError:
         log.debug("the supervisor's pipe is closed")
+
+
+def failed_status(worker_id: str, *, started_at: float, message: str) -> WorkerStatus:
+    """What is said in a dead worker's place. started_at: epoch seconds."""
+    return WorkerStatus(
+        id=worker_id,
+        host=socket.gethostname(),
+        pid=None,
+        state="failed",
+        partitions={},
+        models=None,
+        in_flight=0,
+        settled=0,
+        replies_failed=0,
+        progress_at_ms=None,
+        at_ms=round(time.time() * 1000),
+        started_at_ms=round(started_at * 1000),
+        message=message,
+    )
 
 
 async def publish_status(producer: Producer, topics: Topics, status: WorkerStatus) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -30,6 +31,11 @@ class WorkerSettings(KafkaSettings, ImageSettings, BlobSettings, ModelSettings):
 
     max_attempts: int = Field(
         default=3, ge=1, description="deaths of a worker over one event, then it is dead-lettered"
+    )
+    crash_notes_dir: Path | None = Field(
+        default=None,
+        description="a folder that outlives this host's processes, so that the deaths of whole "
+        "hosts are counted too; else a temporary one",
     )
     event_timeout_s: Seconds = Field(
         default=60,

@@ -20,12 +20,11 @@ from typing import IO, Self
 
 from pydantic import ValidationError
 
-from schemas.results import WorkerStatus
-from stream.crash_notes import read_notes
-from stream.crashes import report_crash
-from stream.heartbeat import EXIT_NO_MODELS, Beat, publish_status
+from stream.crash_notes import SUFFIX, read_notes
+from stream.crashes import tell_of_death, tell_of_former
+from stream.heartbeat import EXIT_NO_MODELS, Beat, failed_status, publish_status
 from stream.io.blobs import BlobStore, BlobStoreError
-from stream.io.producer import Producer, SendFailed
+from stream.io.producer import Producer
 from stream.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -42,8 +41,6 @@ _KILL_RESERVE_S = 2.0
 #: OpenBLAS would start a thread a core in each process; OpenCV warns of each damaged image
 _NATIVE_LIBRARIES = {"OPENBLAS_NUM_THREADS": "1", "OPENCV_LOG_LEVEL": "ERROR"}
 _SWEEP_S = 600.0
-#: longer than that the start of the next process does not wait for the broker
-_REPORT_S = 5.0
 
 
 class WorkersFailed(RuntimeError):
@@ -102,9 +99,12 @@ class Supervisor:
         self._notes_folder = Path()
 
     async def __aenter__(self) -> Self:
-        folder = tempfile.TemporaryDirectory(prefix="facestream-")
-        self._notes_folder = Path(self._stack.enter_context(folder))
+        self._notes_folder = self._settings.crash_notes_dir or Path(
+            self._stack.enter_context(tempfile.TemporaryDirectory(prefix="facestream-"))
+        )
+        self._notes_folder.mkdir(parents=True, exist_ok=True)
         await self._stack.enter_async_context(self._producer)
+        await tell_of_former(self._producer, self._settings.topics, self._notes_folder)
         self._tasks = [asyncio.create_task(self._keep(slot)) for slot in self._slots]
         self._tasks.append(asyncio.create_task(self._sweep_blobs()))
         return self
@@ -121,6 +121,8 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(self._stop(slot) for slot in self._slots))  # started meanwhile
+        for slot in self._slots:  # what they died over was told
+            self._notes_of(slot).unlink(missing_ok=True)
         await self._stack.aclose()
 
     async def ready(self) -> None:
@@ -183,19 +185,9 @@ class Supervisor:
         """And say meanwhile, in the dead worker's place, that it failed and why."""
         end_at = time.monotonic() + pause_s
         while (left_s := end_at - time.monotonic()) > 0:
-            status = WorkerStatus(
-                id=slot.worker_id,
-                host=socket.gethostname(),
-                pid=None,
-                state="failed",
-                partitions={},
-                models=None,
-                in_flight=0,
-                settled=0,
-                replies_failed=0,
-                progress_at_ms=None,
-                at_ms=round(time.time() * 1000),
-                started_at_ms=round(slot.started_at * 1000),
+            status = failed_status(
+                slot.worker_id,
+                started_at=slot.started_at,
                 message=f"{_why(slot)}; started again in {left_s:.1f} s",
             )
             await publish_status(self._producer, self._settings.topics, status)
@@ -203,24 +195,17 @@ class Supervisor:
 
     async def _report(self, slot: _Slot) -> None:
         """Tell all workers what was in native code, before one of them takes it up again."""
-        suspects = read_notes(self._notes_of(slot))
-        if not suspects or slot.exit_code is None or slot.exit_code >= 0:
-            return  # it ended by itself: no event killed it
-        log.error("worker %s died over one of %s", slot.worker_id, suspects)
-        try:
-            async with asyncio.timeout(_REPORT_S):
-                await report_crash(
-                    self._producer,
-                    self._settings.topics,
-                    suspects,
-                    worker_id=slot.worker_id,
-                    exit_code=slot.exit_code,
-                )
-        except (TimeoutError, SendFailed) as error:
-            log.warning("the death of %s is not told yet: %r", slot.worker_id, error)
+        if slot.exit_code is not None and slot.exit_code < 0:  # else it ended by itself
+            await tell_of_death(
+                self._producer,
+                self._settings.topics,
+                read_notes(self._notes_of(slot)),
+                worker_id=slot.worker_id,
+                exit_code=slot.exit_code,
+            )
 
     def _notes_of(self, slot: _Slot) -> Path:
-        return self._notes_folder / f"{slot.worker_id}.notes"
+        return self._notes_folder / f"{slot.worker_id}{SUFFIX}"
 
     async def _start(self, slot: _Slot) -> None:
         command = [*self._command, "--id", slot.worker_id]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.crash_notes import CrashNotes, read_notes
+from stream.crash_notes import CrashNotes, left_behind, read_notes
 from stream.event import Position
 
 A = Position("face.images", 3, 41)
@@ -50,6 +50,16 @@ def test_a_note_outlives_the_process_that_crashes(tmp_path: Path) -> None:
     )
     assert ended.returncode == -signal.SIGSEGV
     assert read_notes(path) == [A]
+
+
+def test_notes_of_the_dead_are_found_and_those_of_the_living_are_theirs(tmp_path: Path) -> None:
+    (tmp_path / "dead.notes").write_bytes(b'["face.images",3,41]'.ljust(512, b"\0"))
+    (tmp_path / "idle.notes").write_bytes(bytes(512))
+    living = CrashNotes(tmp_path / "living.notes")
+    with living, living.noted(B):
+        found = {path.stem: suspects for path, suspects in left_behind(tmp_path)}
+    assert found == {"dead": [A], "idle": []}
+    assert {path.stem for path, _ in left_behind(tmp_path)} == {"dead", "idle", "living"}
 
 
 def test_a_new_process_starts_with_no_notes(tmp_path: Path) -> None:
