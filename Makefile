@@ -22,6 +22,10 @@ demo: $(UV)  ## the main job on sample photographs through the embedded broker
 test: $(UV)  ## the whole test suite
 	$(RUN_DEV) pytest
 
+faults: $(UV)  ## the tests of the faults at their full length, and the README's table of them
+	SOAK=true $(RUN_DEV) pytest tests/faults
+	$(RUN_DEV) python -m tests.faults.table README.md
+
 check: $(UV)  ## format, lint, types, known vulnerabilities of dependencies
 	$(RUN_DEV) ruff format --check .
 	$(RUN_DEV) ruff check .

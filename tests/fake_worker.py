@@ -110,7 +110,7 @@ class FakeWorker:
         )
         consumer.assign(
             [
-                TopicPartition(topic, number, _end(consumer, TopicPartition(topic, number)))
+                TopicPartition(topic, number, end_of(consumer, TopicPartition(topic, number)))
                 for number in range(self._broker.partitions)
             ]
         )
@@ -173,8 +173,8 @@ class FakeWorker:
             await asyncio.sleep(self._interval_s)
 
 
-def _end(consumer: Consumer, where: TopicPartition) -> int:
-    """Topics that were created just now have no leader yet."""
+def end_of(consumer: Consumer, where: TopicPartition) -> int:
+    """A topic that was created just now has no leader yet, nor has one of a broker just back."""
     deadline = time.monotonic() + 10
     while True:
         try:

@@ -14,6 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from stream.event import Partition, Position
 from tests.brokers import Broker
+from tests.fake_worker import end_of
 
 _TOPIC = "__consumer_offsets"
 _TIMEOUT_S = 10.0
@@ -107,7 +108,7 @@ def _kept(broker: Broker) -> Iterator[Message]:
         )
     )
     try:
-        end = consumer.get_watermark_offsets(TopicPartition(_TOPIC, 0), timeout=_TIMEOUT_S)[1]
+        end = end_of(consumer, TopicPartition(_TOPIC, 0))
         consumer.assign([TopicPartition(_TOPIC, 0, OFFSET_BEGINNING)])
         position = 0
         while position < end:
