@@ -7,7 +7,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -62,15 +62,7 @@ class Follower:
 
     def __enter__(self) -> Self:
         """Raises `BrokerAway`, `TopicMissing`, `KafkaException`."""
-        config = self._settings.librdkafka_consumer(
-            **{
-                "group.id": f"facestream-follower-{uuid.uuid4()}",  # asked for, and never joined
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",  # where retention was faster than we are
-                "log_level": 0,  # what matters is raised
-            }
-        )
-        self._consumer = Consumer(config)
+        self._consumer = without_group(self._settings)
         try:
             partitions = check_topic(self._settings, self._topic, self._consumer)
             self._consumer.assign([self._place(number) for number in partitions])
@@ -101,6 +93,21 @@ class Follower:
     def _place(self, partition: int) -> TopicPartition:
         low, high = offsets_of(self._consumer, self._topic, partition)
         return TopicPartition(self._topic, partition, low if self._from_beginning else high)
+
+
+def without_group(settings: KafkaSettings, **more: Any) -> Consumer:
+    """A consumer that is told where to read. `more` has librdkafka's own names."""
+    return Consumer(
+        settings.librdkafka_consumer(
+            **{
+                "group.id": f"facestream-reader-{uuid.uuid4()}",  # asked for, and never joined
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",  # where retention was faster than we are
+                "log_level": 0,  # what matters is raised
+                **more,
+            }
+        )
+    )
 
 
 def check_topic(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection, Iterator
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError, Message, TopicPartition
 
-from cli.following import BrokerAway, Record, check_topic, offsets_of, to_record
+from cli.following import BrokerAway, Record, check_topic, offsets_of, to_record, without_group
 from stream.io.kafka import KafkaSettings
 
 _READ_AT_ONCE = 100
@@ -30,16 +29,7 @@ class Snapshot:
 
     def __enter__(self) -> Self:
         """Raises `BrokerAway`, `TopicMissing`, `KafkaException`."""
-        config = self._settings.librdkafka_consumer(
-            **{
-                "group.id": f"facestream-snapshot-{uuid.uuid4()}",  # asked for, and never joined
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",  # where retention was faster than we are
-                "enable.partition.eof": True,
-                "log_level": 0,  # what matters is raised
-            }
-        )
-        self._consumer = Consumer(config)
+        self._consumer = without_group(self._settings, **{"enable.partition.eof": True})
         try:
             for number in check_topic(self._settings, self._topic, self._consumer):
                 self._bounds[number] = offsets_of(self._consumer, self._topic, number)

@@ -141,7 +141,7 @@ def test_a_moment_is_a_duration_ago_or_an_iso_time() -> None:
     assert moment("2026-05-04T03:02:01Z", NOW) == NOW
     assert moment("2026-05-04", NOW).tzinfo is not None
     for text in ("", "2", "h", "2 h", "yesterday"):
-        with pytest.raises(ValueError, match="[Ii]nvalid"):
+        with pytest.raises(ValueError, match=r"[Ii]nvalid"):
             moment(text, NOW)
 
 
