@@ -103,6 +103,13 @@ def test_a_null_header_is_as_good_as_none() -> None:
     assert wire.parse_headers([("deadline", None), ("reply_to", None)]) == RequestHeaders()
 
 
+@pytest.mark.parametrize("value", [b"", b"\xff", b"x" * 257])
+def test_a_replayed_requests_id_is_one_that_a_request_may_have(value: bytes) -> None:
+    assert wire.parse_headers([("facestream_request_id", b"r-1")]).request_id == "r-1"
+    with pytest.raises(InvalidRequest, match="facestream_request_id"):
+        wire.parse_headers([("facestream_request_id", value)])
+
+
 def test_results_are_cloud_events() -> None:
     headers = dict(
         wire.result_headers(

@@ -65,6 +65,19 @@ def test_an_image_without_faces_is_no_failure() -> None:
     assert outcome.rejected is None
 
 
+def test_a_replayed_request_without_an_id_keeps_the_one_that_its_headers_say() -> None:
+    headers = RequestHeaders(request_id="face.images-1-7")
+    for request, expected in (
+        (parse_request(orjson.dumps(REQUEST | {"id": None})), "face.images-1-7"),
+        (_request(), "r-1"),
+    ):
+        outcome = succeeded(
+            _event(), request, headers, image=IMAGE, faces=[], model=MODEL, timings_ms={}
+        )
+        assert outcome.result is not None
+        assert outcome.result.request_id == expected
+
+
 def test_a_result_tells_what_was_computed_and_echoes_the_metadata() -> None:
     outcome = _succeeded(_event(), _request(), [FACE])
     assert outcome.published
