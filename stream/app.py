@@ -15,7 +15,11 @@ from faust.types import TP
 from stream.agents import add_agent
 from stream.embedded_faust import adjust_faust_for_embedded
 from stream.event import LaneName, Partition, by_topic
-from stream.faust_kafka import Transport, pause_between_metadata_requests
+from stream.faust_kafka import (
+    Transport,
+    heed_errors_of_offset_fetches,
+    pause_between_metadata_requests,
+)
 from stream.lanes import Lane, LaneLimits, Work
 from stream.lease import Lease
 from stream.settings import WorkerSettings
@@ -68,6 +72,7 @@ def build_app(
 ) -> FaceApp:
     """An app that is ready to be started."""
     pause_between_metadata_requests()
+    heed_errors_of_offset_fetches()
     if settings.kafka_embedded:
         adjust_faust_for_embedded()
     app = FaceApp(settings.consumer_group, **_faust_settings(settings, instance_id))

@@ -7,6 +7,8 @@ Each point was measured on Faust 0.15.3 with aiokafka 0.14:
 * A partition whose fetching is taken up again waits for the poll in progress, up to a second: here
   the poll is woken.
 * Only aiokafka knows whether the group still takes our heartbeats: here the lease is told.
+* aiokafka takes an offset fetch that failed as a whole for "nothing is committed" and begins the
+  partition anew: while its coordinator moved, a group did all of its events again.
 * With the broker away, aiokafka asks for metadata without a pause and burns a core.
 """
 
@@ -19,6 +21,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import NotCoordinatorForGroupError, for_code
+from aiokafka.protocol.commit import OffsetFetchRequest
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
@@ -128,3 +133,23 @@ def pause_between_metadata_requests() -> None:
 
     update_or_pause.paused = True  # type: ignore[attr-defined]  # a mark
     AIOKafkaClient._metadata_update = update_or_pause  # noqa: SLF001
+
+
+def heed_errors_of_offset_fetches() -> None:
+    """Make aiokafka look at the error of a whole response, which version 2 of it brought. Once."""
+    send = GroupCoordinator._send_req  # noqa: SLF001 - aiokafka has no hook there
+    if hasattr(send, "heeding"):
+        return
+
+    async def send_and_heed(self: Any, request: Any) -> Any:
+        response = await send(self, request)
+        code: int = getattr(response, "error_code", 0)
+        if code and isinstance(request, OffsetFetchRequest):
+            error = for_code(code)
+            if error is NotCoordinatorForGroupError:
+                self.coordinator_dead()
+            raise error(self.group_id)
+        return response
+
+    send_and_heed.heeding = True  # type: ignore[attr-defined]  # a mark
+    GroupCoordinator._send_req = send_and_heed  # noqa: SLF001
