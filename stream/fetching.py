@@ -29,8 +29,15 @@ _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
 
 
+#: an unconfirmed result is a duplicate when the broker comes back without the group; a confirmation
+#: takes milliseconds, so that a few keep the compute thread busy
+UNCONFIRMED_PLACES = 4
+
+
 class LanePlaces:
-    """The places of one lane: to fetch, to wait for another try, for decoded images."""
+    """The places of one lane: to fetch, to wait for another try, for decoded images, and for what
+    is computed or published until the broker has confirmed it.
+    """
 
     def __init__(self, name: str, settings: WorkerSettings) -> None:
         self.fetch = FetchPlaces(
@@ -38,6 +45,7 @@ class LanePlaces:
         )
         self.retry = asyncio.Semaphore(settings.retry_places)
         self.decoded = asyncio.Semaphore(settings.decoded_places)
+        self.unconfirmed = asyncio.Semaphore(UNCONFIRMED_PLACES)
         self.decoders = ThreadPoolExecutor(settings.decode_threads, f"decode-{name}")
 
 

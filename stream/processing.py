@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator
+from contextlib import AsyncExitStack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,8 +58,12 @@ class Processor:
 
     async def handle(self, work: Work) -> None:
         """Settle one event: it returns when what became of it is confirmed by the broker."""
-        outcome = await self._outcome(work)
-        await work.lane.lease.wait()
+        async with AsyncExitStack() as until_confirmed:
+            outcome = await self._outcome(work, until_confirmed)
+            await work.lane.lease.wait()
+            await self._publish(work, outcome)
+
+    async def _publish(self, work: Work, outcome: Outcome) -> None:
         try:
             await self._publisher.publish(work.event, outcome)
         except SendFailed:
@@ -69,7 +74,7 @@ class Processor:
             reason = InferenceFailed(f"internal: {type(error).__name__}")
             await self._publisher.publish(work.event, unpublishable(outcome, reason))
 
-    async def _outcome(self, work: Work) -> Outcome:
+    async def _outcome(self, work: Work, until_confirmed: AsyncExitStack) -> Outcome:
         event = work.event
         headers = RequestHeaders(reply=usable_reply_address(event.headers))
         try:
@@ -83,7 +88,7 @@ class Processor:
         )
         try:
             self._check_deaths(deaths)
-            faces = await self._faces(work, job)
+            faces = await self._faces(work, job, until_confirmed)
             return succeeded(
                 event,
                 request,
@@ -104,10 +109,12 @@ class Processor:
         if deaths >= self._settings.max_attempts:
             raise CrashedWorker(f"{deaths} workers died while they computed it")
 
-    async def _faces(self, work: Work, job: Job) -> list[Face]:
+    async def _faces(self, work: Work, job: Job, until_confirmed: AsyncExitStack) -> list[Face]:
         job.check_deadline()
         lane = job.event.lane
-        async with self._images.pixels(work, job, self._places[lane]) as pixels:
+        places = self._places[lane]
+        async with self._images.pixels(work, job, places) as pixels:
+            await until_confirmed.enter_async_context(places.unconfirmed)
             return await self._compute.run(PRIORITIES[lane], lambda: self._steps(job, pixels))
 
     def _steps(self, job: Job, pixels: NDArray[np.uint8]) -> Generator[None, None, list[Face]]:
