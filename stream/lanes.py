@@ -86,7 +86,8 @@ class Lane:
         if event.source in self._full:
             self.on_full(event.source)  # Faust's own queue has taken up its fetching
         entry = Entry(event.offset, event.ack)
-        self._ledgers[event.source].deliver(entry)
+        if not self._ledgers[event.source].deliver(entry):
+            return
         work = self._works.get(event.position)
         if work is not None:
             work.event, work.entry = event, entry

@@ -22,13 +22,22 @@ class Entry:
 
 @dataclass(eq=False, slots=True)
 class Ledger:
-    """Delivered offsets of one partition, oldest first."""
+    """Delivered offsets of one partition and generation, oldest first."""
 
     _entries: deque[Entry] = field(default_factory=deque)
+    _newest: int | None = None
 
-    def deliver(self, entry: Entry) -> None:
-        """Note an offset that is now in our hands."""
+    def deliver(self, entry: Entry) -> bool:
+        """Note an offset that is now in our hands. False: it was before, and counts no more.
+
+        Faust may seek back to the committed offset while later ones are in work: a rebalance whose
+        coordinator answers late ends so.
+        """
+        if self._newest is not None and entry.offset <= self._newest:
+            return False
+        self._newest = entry.offset
         self._entries.append(entry)
+        return True
 
     def settle(self, entry: Entry) -> int:
         """Mark an entry settled and ack the settled run at the head; returns its length."""

@@ -145,6 +145,24 @@ async def test_what_ends_after_a_revocation_acks_nothing() -> None:
     assert bench.acked == []
 
 
+async def test_what_is_delivered_again_before_a_revocation_is_not_done_again() -> None:
+    bench = Bench()
+    bench.deliver(5, 6)
+    await asyncio.sleep(0)
+    await bench.end(5)
+    bench.deliver(5, 6, 7)
+    await asyncio.sleep(0)
+    await bench.end(6, 7)
+    assert bench.started == [5, 6, 7]
+    assert bench.acked == [(5, 1), (6, 1), (7, 1)]
+
+    bench.lane.forget_deliveries()
+    bench.deliver(6, generation=2)
+    await asyncio.sleep(0)
+    await bench.end(6)
+    assert bench.acked[-1] == (6, 2)
+
+
 async def test_work_for_partitions_that_another_worker_holds_is_stopped() -> None:
     bench = Bench()
     bench.deliver(0, partition=0)

@@ -43,3 +43,18 @@ def test_offsets_may_have_gaps() -> None:
         ledger.settle(entry)
 
     assert acked == [3, 9, 40]
+
+
+def test_an_offset_that_is_delivered_again_counts_once() -> None:
+    acked: list[int] = []
+    ledger = Ledger()
+    entries = [Entry(offset, partial(acked.append, offset)) for offset in (5, 6)]
+    assert all(ledger.deliver(entry) for entry in entries)
+    ledger.settle(entries[0])
+
+    assert not ledger.deliver(Entry(5, partial(acked.append, 50)))
+    assert not ledger.deliver(Entry(6, partial(acked.append, 60)))
+    assert ledger.span == 1
+    ledger.settle(entries[1])
+    assert acked == [5, 6]
+    assert ledger.deliver(Entry(7, partial(acked.append, 7)))
