@@ -43,10 +43,10 @@ class Pipeline:
     ) -> Generator[None, None, list[results.Face]]:
         """The faces of an image, the most prominent first, in steps of one unit of work.
 
-        image: (H, W, 3) uint8 BGR. Yields after detection and after each face, so that more urgent
-        work can run in between, and returns the faces: with `max_faces` above 0 at most so many,
-        and the others cost nothing. Adds the milliseconds of the stages that ran (`detect`,
-        `embed`, `analyze`) to `timings_ms`. Raises `InferenceFailed`.
+        image: (H, W, 3) uint8 BGR. Yields after detection, after each face and before its analysis,
+        so that more urgent work can run in between, and returns the faces: with `max_faces` above 0
+        at most so many, and the others cost nothing. Adds the milliseconds of the stages that ran
+        (`detect`, `embed`, `analyze`) to `timings_ms`. Raises `InferenceFailed`.
         """
         with _stage("detect", timings_ms):
             found = self._models.detector.detect(image)
@@ -56,7 +56,8 @@ class Pipeline:
         yield
         faces = []
         for index in chosen:
-            faces.append(self._face(image, operation, found, int(index), timings_ms))
+            face = yield from self._face(image, operation, found, int(index), timings_ms)
+            faces.append(face)
             if operation != "detect":
                 yield
         return faces
@@ -74,7 +75,7 @@ class Pipeline:
         found: Detections,
         index: int,
         timings_ms: dict[str, float],
-    ) -> results.Face:
+    ) -> Generator[None, None, results.Face]:
         box = found.boxes[index]
         points = None if found.points is None else found.points[index]
         embedding: Floats | None = None
@@ -85,6 +86,7 @@ class Pipeline:
                 if embedding is not None and not np.isfinite(embedding).all():
                     raise InferenceFailed("the recogniser gave numbers that are not finite")
         if operation == "analyze":
+            yield
             with _stage("analyze", timings_ms):
                 analysis = analyze_face(self._models, image, box, points)
         return results.Face(

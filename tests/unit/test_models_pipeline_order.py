@@ -149,6 +149,13 @@ def test_it_pauses_after_detection_and_after_each_face() -> None:
     assert [fake.calls["embed"] for _ in steps] == [0, 1, 2, 3]
 
 
+def test_it_pauses_between_the_embedding_and_the_analysis_of_a_face() -> None:
+    fake = Fake()
+    steps = pipeline(fake).steps(IMAGE, "analyze", 2, {})
+    done = [(fake.calls["embed"], fake.calls["locate"]) for _ in steps]
+    assert done == [(0, 0), (1, 0), (1, 1), (2, 1), (2, 2)]
+
+
 def test_a_confidence_above_one_by_rounding_is_one() -> None:
     faces = pipeline(Fake(scores=[1.0000001, 0.5, 0.5])).run(IMAGE, "detect", 0, {})
     assert max(face.confidence for face in faces) == 1
