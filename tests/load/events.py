@@ -15,15 +15,15 @@ import orjson
 from numpy.typing import NDArray
 
 _SEED = 6  # any number: the same events in each run
-_OPERATIONS = ("detect", "embed", "embed", "analyze")
+_OPERATIONS = ("embed", "embed", "embed", "detect", "embed", "analyze")
 #: of a hundred events
 _SHARES = {
-    "small": 40,
-    "inline": 20,
-    "png": 10,
-    "group": 8,
-    "medium": 8,
-    "large": 2,
+    "small": 50,
+    "inline": 25,
+    "png": 5,
+    "group": 4,
+    "medium": 3,
+    "large": 1,
     "flat": 3,
     "truncated": 3,
     "missing": 2,
