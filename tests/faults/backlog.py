@@ -91,13 +91,12 @@ class Backlog:
             at_ms = settled_at_ms.get(position, record.sent_at_ms)
             settled_at_ms[position] = min(at_ms, record.sent_at_ms)
         assert {len(ids) for ids in ids_of.values()} == {1}, "a duplicate has another result id"
-        assert outcome.duplicates <= duplicates
-
         log = self.log.of(self.rig.topics.images)
         assert log.ahead_of(settled_at_ms) == [], "committed before it had a result"
         assert log.steps_back() == [], "a late commit went over its successor's"
         assert log.ends == self._ends, "not all is committed"
         assert not self.rig.outputs.rejected
+        assert outcome.duplicates <= duplicates
 
 
 @asynccontextmanager

@@ -23,14 +23,14 @@ async def test_each_worker_killed_in_turn_loses_nothing_and_is_replaced(
     soak: bool,
     fault_row: Callable[[FaultOutcome], None],
 ) -> None:
-    events = 2000 if soak else 600
+    events = 2000 if soak else 1000
     with on_kafka(apache_kafka) as broker:
         async with backlog(broker, shared, events) as fleet:
             before = fleet.rig.supervisor.pids
-            await fleet.worked_off(0.25)
+            await fleet.worked_off(0.15)
             since = time.monotonic()
             os.kill(before[0], signal.SIGKILL)
-            await fleet.worked_off(0.6)
+            await fleet.worked_off(0.45)  # while the other has work of its own left
             os.kill(before[1], signal.SIGKILL)
             outcome = await fleet.outcome(1, "`kill -9` of each worker in turn", since)
             fault_row(outcome)
