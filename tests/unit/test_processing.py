@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import time
@@ -13,8 +14,10 @@ import pytest
 from confluent_kafka import KafkaError
 
 from schemas.errors import ImageNotFound, InferenceFailed
-from stream.event import Position
+from stream.event import Event, Position
+from stream.fetching import UNCONFIRMED_PLACES
 from stream.io.producer import SendFailed
+from stream.outcome import Outcome
 from tests.lane_bench import FACE, MODEL, Bench, png
 
 REPLY = (("reply_to", b"face.replies"), ("reply_partition", b"3"), ("correlation_id", b"\xff"))
@@ -218,3 +221,24 @@ async def test_an_event_that_killed_too_many_workers_is_not_tried_again(bench: B
     assert await bench.failure(killer) == "crashed_worker"
     assert (await bench.settled(suspect)).status == "ok"
     assert bench.pipeline.computed == [6]
+
+
+async def test_no_more_is_computed_than_may_wait_for_its_confirmation(bench: Bench) -> None:
+    back = asyncio.Event()
+    publish = bench.publisher.publish
+
+    async def publish_once_back(event: Event, outcome: Outcome) -> None:
+        await back.wait()
+        await publish(event, outcome)
+
+    bench.publisher.publish = publish_once_back  # type: ignore[method-assign]  # a broker away
+    offsets = [bench.fetch(f"file:///{number}.png") for number in range(10)]
+    await bench.until(bench.places.unconfirmed.locked)
+    await bench.until(bench.places.decoded.locked)
+    await asyncio.sleep(0.05)  # time in which more would have been computed
+    assert len(bench.pipeline.computed) == UNCONFIRMED_PLACES
+    back.set()
+    for offset in offsets:
+        await bench.settled(offset)
+    await bench.until(lambda: bench.acked == offsets)
+    bench.assert_all_free()
