@@ -23,6 +23,7 @@ test: $(UV)  ## the whole test suite
 	$(RUN_DEV) pytest
 
 faults: $(UV)  ## the tests of the faults at their full length, and the README's table of them
+	rm -f build/faults.json
 	SOAK=true $(RUN_DEV) pytest tests/faults
 	$(RUN_DEV) python -m tests.faults.table README.md
 
