@@ -7,7 +7,7 @@ PYTHON ?= python3
 RUN := $(UV) run --locked
 RUN_DEV := $(RUN) --group dev
 
-.PHONY: help demo test check format schemas docs bench
+.PHONY: help demo test faults soak check format schemas docs bench
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ faults: $(UV)  ## the tests of the faults at their full length, and the README's
 	rm -f build/faults.json
 	SOAK=true $(RUN_DEV) pytest tests/faults
 	$(RUN_DEV) python -m tests.faults.table README.md
+
+soak: $(UV)  ## faults and load at their full length; draws memory and waits in build/soak.png
+	SOAK=true $(RUN_DEV) pytest tests/faults tests/load
 
 check: $(UV)  ## format, lint, types, known vulnerabilities of dependencies
 	$(RUN_DEV) ruff format --check .

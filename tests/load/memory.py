@@ -13,6 +13,8 @@ import psutil
 
 #: share of a run after which memory is flat: buffers are filled and every kind of image was seen
 WARM_UP = 0.25
+#: what flat means
+MOST_GROWTH = 0.05
 _SAMPLE_S = 0.5
 
 

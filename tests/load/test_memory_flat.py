@@ -13,13 +13,12 @@ from tests.load.callers import Waits, call_for
 from tests.load.conftest import Extent
 from tests.load.events import Mixture
 from tests.load.load import Load
-from tests.load.memory import processes_of_up, watched
+from tests.load.memory import MOST_GROWTH, processes_of_up, watched
 from tests.load.report import Report
 from tests.running_up import started_up
 
 #: events that wait at any time
 _BACKLOG = 2000
-_MOST_GROWTH = 0.05
 _SLOWEST_PER_S = 25
 
 
@@ -41,7 +40,7 @@ async def test_memory_is_flat_after_warm_up(
             broker, mixture.events(), lambda settled: min(settled + _BACKLOG, extent.events)
         )
         with (
-            watched("50,000", processes_of_up(up.pid), lambda: load.settled) as curve,
+            watched("Mixed sizes", processes_of_up(up.pid), lambda: load.settled) as curve,
             load.running(),
         ):
             async with asyncio.timeout(extent.events / _SLOWEST_PER_S):
@@ -51,4 +50,4 @@ async def test_memory_is_flat_after_warm_up(
     report.memory.append(curve)
     growth = curve.growth()
     assert {"supervisor", "edge", "worker 0", "worker 1"} == set(growth)
-    assert max(growth.values()) < _MOST_GROWTH, growth
+    assert max(growth.values()) < MOST_GROWTH, growth
