@@ -1,7 +1,7 @@
 """InsightFace's models behind the protocols, through InsightFace's own classes.
 
-Its classes do the letterbox, the normalisation and the decoding, so boxes, points and embeddings
-are those of `FaceAnalysis(...).get`. What is not taken over: it runs every model on every face; it
+Its classes do the normalisation and the decoding, so from the same points come the embeddings of
+`FaceAnalysis(...).get`. What is not taken over: it runs every model on every face; it
 cuts large faces out by single pixels (see stream/vision/warp.py), so that age, gender and the 3-D
 landmarks are its own only for a face that is not made smaller; and for the 106 landmarks see
 `UprightLandmarker`.
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.models.protocols import Attributes, Detections, Floats, Image
+from stream.models.protocols import Attributes, Floats, Image
 from stream.models.sessions import loading, providers, session_options
 from stream.vision.landmarks import MIRROR_106, upright_square
 from stream.vision.warp import square_around, warp
@@ -55,27 +55,6 @@ def mean_shape_68() -> NDArray[np.float64]:
     from insightface.data import get_object
 
     return np.asarray(get_object("meanshape_68.pkl"), dtype=np.float64)
-
-
-class ScrfdDetector:
-    """Every image is letterboxed to `size_px` × `size_px`, up as well as down."""
-
-    def __init__(self, model: Any, *, size_px: int, threshold: float) -> None:
-        model.prepare(0, input_size=(size_px, size_px), det_thresh=threshold)
-        self._model = model
-        self._size_px = size_px
-
-    def detect(self, image: Image) -> Detections:
-        height, width = image.shape[:2]
-        if min(height, width) * self._size_px < max(height, width):
-            # the letterboxed image would have no row or no column left, and so no face
-            return Detections(
-                np.empty((0, 4), np.float32),
-                np.empty(0, np.float32),
-                np.empty((0, 5, 2), np.float32),
-            )
-        found, points = self._model.detect(image)
-        return Detections(found[:, :4], found[:, 4], points)
 
 
 class ArcFaceRecognizer:

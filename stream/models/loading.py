@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from schemas.results import ModelInfo
 from schemas.topics import Operation
 from stream.models import emotions, insightface_pack, liveness, packs, weights
+from stream.models.detection import ScrfdDetector
 from stream.models.download import PackUnavailable
 from stream.models.protocols import (
     AttributeModel,
@@ -60,9 +61,10 @@ def load_models(settings: ModelSettings) -> FaceModels:
     for task in (insightface_pack.DETECTION, insightface_pack.RECOGNITION):
         if task not in loaded:
             raise PackUnavailable(f"The model pack in {files.pack} has no model for {task}.")
-    detector = insightface_pack.ScrfdDetector(
+    detector = ScrfdDetector(
         loaded[insightface_pack.DETECTION],
         size_px=settings.det_size,
+        mode=settings.det_size_mode,
         threshold=settings.face_det_thresh,
     )
     landmarks_106 = loaded.get(insightface_pack.LANDMARKS_106)

@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 EmotionEngine = Literal["onnx", "tensorflow", "off"]
+DetSizeMode = Literal["image", "fixed"]
 Liveness = Literal["off", "observe"]
 PrimaryFace = Literal["prominent", "confident"]
 
@@ -42,10 +43,12 @@ class ModelSettings(BaseSettings):
         ge=128,
         le=4096,
         multiple_of=32,
-        description="pixels: the side of the square that an image is letterboxed to",
+        description="pixels of the longer side that detection sees at most",
     )
-    det_size_mode: Literal["fixed"] = Field(
-        default="fixed", description="`fixed`: every image is letterboxed to `det_size`"
+    det_size_mode: DetSizeMode = Field(
+        default="image",
+        description="`image`: never enlarged, the smallest multiple of 32 pixels; `fixed`: every "
+        "image is letterboxed to `det_size`",
     )
     face_det_thresh: float = Field(default=0.5, gt=0, lt=1, description="least confidence")
     threads_per_session: int = Field(default=1, ge=1, description="of each model's session")

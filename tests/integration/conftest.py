@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -23,6 +24,21 @@ def models(shared: Path) -> FaceModels:
 @pytest.fixture(scope="session")
 def pipeline(models: FaceModels) -> Pipeline:
     return Pipeline(models, ModelSettings(model_pack="buffalo_s"))
+
+
+@pytest.fixture(scope="session")
+def reference(shared: Path) -> Any:
+    """InsightFace's own, which letterboxes every image to 640 × 640."""
+    from insightface.app import FaceAnalysis
+
+    reference = FaceAnalysis(
+        name="buffalo_s",
+        root=str(shared / "models/insightface"),
+        allowed_modules=["detection", "recognition"],
+        providers=["CPUExecutionProvider"],
+    )
+    reference.prepare(ctx_id=0, det_size=(640, 640))
+    return reference
 
 
 class Photographs(Mapping[str, NDArray[np.uint8]]):

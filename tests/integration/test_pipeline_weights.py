@@ -15,8 +15,10 @@ import pytest
 from numpy.typing import NDArray
 
 from schemas.results import Face
-from stream.models.loading import FaceModels
+from stream.models.loading import load_models
+from stream.models.settings import ModelSettings
 from stream.pipeline import Pipeline
+from tests.integration.boxes import iou
 
 Image = NDArray[np.uint8]
 
@@ -24,11 +26,10 @@ Image = NDArray[np.uint8]
 pytestmark = pytest.mark.filterwarnings("ignore:`estimate` is deprecated:FutureWarning")
 
 
-def _iou(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
-    shared_px = np.prod(np.clip(high - low, 0, None))
-    areas = np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2])
-    return float(shared_px / (areas - shared_px))
+@pytest.fixture(scope="module")
+def letterboxing(shared: Path) -> Pipeline:
+    settings = ModelSettings(model_pack="buffalo_s", det_size_mode="fixed")
+    return Pipeline(load_models(settings), settings)
 
 
 def _same(ours: Face, theirs: Any) -> None:
@@ -41,36 +42,26 @@ def _same(ours: Face, theirs: Any) -> None:
     assert ours.confidence == pytest.approx(theirs.det_score, abs=1e-3)
 
 
-def test_boxes_points_and_embeddings_are_those_of_face_analysis(
-    pipeline: Pipeline, photos: Mapping[str, Image], shared: Path
+def test_letterboxed_boxes_points_and_embeddings_are_those_of_face_analysis(
+    letterboxing: Pipeline, photos: Mapping[str, Image], reference: Any
 ) -> None:
-    from insightface.app import FaceAnalysis
-
-    reference = FaceAnalysis(
-        name="buffalo_s",
-        root=str(shared / "models/insightface"),
-        allowed_modules=["detection", "recognition"],
-        providers=["CPUExecutionProvider"],
-    )
-    reference.prepare(ctx_id=0, det_size=(640, 640))
     compared = 0
     for image in photos.values():
-        ours, theirs = pipeline.run(image, "embed", 0, {}), reference.get(image)
+        ours, theirs = letterboxing.run(image, "embed", 0, {}), reference.get(image)
         assert len(ours) == len(theirs)
         for face in ours:
             box = np.array(face.bbox)
-            _same(face, max(theirs, key=lambda other: _iou(box, other.bbox)))
+            _same(face, max(theirs, key=lambda other: iou(box, other.bbox)))
             compared += 1
     assert compared >= len(photos)
 
 
 def test_the_first_face_is_the_one_insightface_picks(
-    models: FaceModels, pipeline: Pipeline, photos: Mapping[str, Image]
+    letterboxing: Pipeline, photos: Mapping[str, Image], reference: Any
 ) -> None:
-    detector = models.detector._model  # type: ignore[attr-defined]  # InsightFace's own max_num
     for name in ("couple.jpg", "selfie-many-people.jpg", "img1.jpg"):
-        picked, _ = detector.detect(photos[name], max_num=1)
-        first = pipeline.run(photos[name], "detect", 0, {})[0]
+        picked, _ = reference.det_model.detect(photos[name], max_num=1)
+        first = letterboxing.run(photos[name], "detect", 0, {})[0]
         assert np.array(first.bbox) == pytest.approx(picked[0, :4])
 
 

@@ -38,7 +38,11 @@ async def test_interactive_requests_are_answered_within_three_images_time_behind
     photographs = sorted(lfw.rglob("*.jpg"))
     crowd = tmp_path / "crowd.jpg"
     _crowd(photographs, crowd)
-    environ = {"IMAGE_SOURCES": f"{lfw.as_uri()}/,{tmp_path.as_uri()}/", "DET_SIZE": "960"}
+    environ = {
+        "IMAGE_SOURCES": f"{lfw.as_uri()}/,{tmp_path.as_uri()}/",
+        "DET_SIZE": "960",
+        "DET_SIZE_MODE": "fixed",  # a small image costs as much as a large one
+    }
     async with Rig(broker, environ=environ) as rig:
         backlog = [
             by_reference(photographs[n % len(photographs)], id=f"bulk-{n}") for n in range(_BACKLOG)
