@@ -14,16 +14,19 @@ _KAFKA_BINDING = "0.5.0"
 
 Document = dict[str, Any]
 
-_TEXT = {"type": "string"}
 _DIGITS = {"type": "string", "pattern": "^[0-9]{1,18}$"}
 
 _CLOUD_EVENT: Document = {
-    "ce_specversion": {"type": "string", "const": "1.0"},
-    "ce_id": {"type": "string", "description": "the request's id, or the result's"},
-    "ce_type": _TEXT,
-    "ce_source": {"type": "string", "format": "uri-reference"},
-    "ce_time": {"type": "string", "format": "date-time"},
-    "content-type": {"type": "string", "const": "application/json"},
+    "ce_specversion": {"type": "string", "const": "1.0", "description": "of CloudEvents"},
+    "ce_id": {"type": "string", "description": "of this event: the request's id, the result's, …"},
+    "ce_type": {"type": "string", "description": "what the value is"},
+    "ce_source": {"type": "string", "format": "uri-reference", "description": "who published it"},
+    "ce_time": {"type": "string", "format": "date-time", "description": "when it was made"},
+    "content-type": {
+        "type": "string",
+        "const": "application/json",
+        "description": "of the value",
+    },
 }
 _TRACE: Document = {
     wire.TRACEPARENT: {"type": "string", "description": "W3C Trace Context, passed through"}
@@ -82,16 +85,24 @@ REJECTED_HEADERS: Document = {
     "description": "Headers of a dead letter, beside the original ones; UTF-8 text.",
     "type": "object",
     "properties": {
-        "facestream_error_code": {"type": "string", "examples": ["not_json", "image_not_found"]},
+        "facestream_error_code": {
+            "type": "string",
+            "description": "why it is here",
+            "examples": ["not_json", "image_not_found"],
+        },
         "facestream_error_message": {
             "type": "string",
             "description": "for people; holds no credentials and no query strings",
         },
         "facestream_error_topic": {"type": "string", "description": "where it came from"},
-        "facestream_error_partition": _DIGITS,
-        "facestream_error_offset": _DIGITS,
+        "facestream_error_partition": {**_DIGITS, "description": "where it came from"},
+        "facestream_error_offset": {**_DIGITS, "description": "where it came from"},
         "facestream_error_source": {"type": "string", "description": "the worker"},
-        "facestream_error_time": {"type": "string", "format": "date-time"},
+        "facestream_error_time": {
+            "type": "string",
+            "format": "date-time",
+            "description": "when it was laid aside",
+        },
     },
     "required": [
         "facestream_error_code",
@@ -297,7 +308,7 @@ def _message(
 def _headers(more: Document, event_type: str | None = None) -> Document:
     """CloudEvents' attributes and `more`. A request's producer may leave all of them out."""
     events = dict(_CLOUD_EVENT)
-    events["ce_type"] = {"type": "string", "const": event_type or wire.REQUEST_TYPE}
+    events["ce_type"] = {**events["ce_type"], "const": event_type or wire.REQUEST_TYPE}
     schema: Document = {"type": "object", "properties": events | more}
     if event_type is not None:
         schema["required"] = list(_CLOUD_EVENT)

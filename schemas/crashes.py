@@ -10,9 +10,11 @@ class CrashReport(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    topic: str
-    partition: int
-    offset: int
-    worker: str
-    exit_code: int | None = Field(description="negative: the signal's number")
+    topic: str = Field(description="of the event")
+    partition: int = Field(description="of the event")
+    offset: int = Field(description="of the event")
+    worker: str = Field(description="the dead worker's id")
+    exit_code: int | None = Field(
+        description="negative: the signal's number; `null`: it died with its supervisor"
+    )
     at_ms: int = Field(description="epoch milliseconds")

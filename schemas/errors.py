@@ -32,14 +32,20 @@ class InvalidRequest(FacestreamError):
 
 
 class NotJson(InvalidRequest):
+    """The bytes are no JSON, or there are none."""
+
     code = "not_json"
 
 
 class UnknownOperation(InvalidRequest):
+    """`operation` is missing, or none of `detect`, `embed` and `analyze`."""
+
     code = "unknown_operation"
 
 
 class NoImage(InvalidRequest):
+    """Neither `uri` nor `data`."""
+
     code = "no_image"
 
 
@@ -58,8 +64,6 @@ class DataTooLarge(InvalidRequest):
 class ImageError(FacestreamError):
     """The request is sound; its image is not."""
 
-    code = "image_error"
-
 
 class ImageForbidden(ImageError):
     """The address is not allowed by `IMAGE_SOURCES`."""
@@ -68,6 +72,8 @@ class ImageForbidden(ImageError):
 
 
 class ImageNotFound(ImageError):
+    """Nothing lies at the address."""
+
     code = "image_not_found"
 
 
@@ -96,6 +102,8 @@ class DamagedImage(ImageError):
 
 
 class HashMismatch(ImageError):
+    """The bytes have another SHA-256 than the request says."""
+
     code = "hash_mismatch"
 
 
@@ -107,13 +115,13 @@ class ImageUnavailable(ImageError):
 
 
 class FetchTimeout(ImageUnavailable):
+    """A download took longer than `FETCH_TIMEOUT_S`."""
+
     code = "fetch_timeout"
 
 
 class ProcessingError(FacestreamError):
     """The event was stopped on its way through the stream."""
-
-    code = "processing_error"
 
 
 class DeadlinePassed(ProcessingError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,21 +84,20 @@ def files() -> dict[Path, str]:
     return written
 
 
-def stale() -> list[Path]:
-    """The generated files that are missing or hold something else than they must."""
+def stale(written: Mapping[Path, str]) -> list[Path]:
+    """Of files with what they must hold: those that are missing or hold something else."""
     return [
         path
-        for path, text in files().items()
+        for path, text in written.items()
         if not path.exists() or path.read_text(encoding="utf-8") != text
     ]
 
 
-def write() -> list[Path]:
+def write(written: Mapping[Path, str]) -> list[Path]:
     """Write the stale ones anew; returns them."""
-    changed = stale()
-    written = files()
+    changed = stale(written)
     for path in changed:
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(written[path], encoding="utf-8")
     return changed
 

@@ -37,7 +37,7 @@ class ReplayMark(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     partition: int = Field(description="of the dead letter on face.rejected")
-    offset: int
+    offset: int = Field(description="of the dead letter")
     rejected_at_ms: int = Field(description="epoch milliseconds: its timestamp there")
     replayed_at_ms: int = Field(description="epoch milliseconds")
 

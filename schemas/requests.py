@@ -58,7 +58,7 @@ class ImageRef(BaseModel):
         description=f"base64, at most {MAX_DATA_BYTES} bytes once decoded",
         json_schema_extra={"contentEncoding": "base64", "maxLength": _MAX_DATA_CHARS},
     )
-    sha256: Sha256 | None = Field(default=None, description="checked when given")
+    sha256: Sha256 | None = Field(default=None, description="hexadecimal; checked when given")
 
     @model_validator(mode="after")
     def _exactly_one(self) -> ImageRef:
@@ -114,9 +114,17 @@ class Request(BaseModel):
         max_length=MAX_ID_CHARS,
         description="the producer's; follows from topic, partition and offset where missing",
     )
-    operation: Operation
+    operation: Operation = Field(
+        description="detect: boxes and points; embed: embeddings too; analyze: attributes too"
+    )
     image: ImageRef
-    max_faces: int = Field(default=0, ge=0, le=2**31 - 1, strict=True, description="0: all")
+    max_faces: int = Field(
+        default=0,
+        ge=0,
+        le=2**31 - 1,
+        strict=True,
+        description="at most so many, the most prominent first; 0: all",
+    )
     metadata: Annotated[dict[str, JsonValue], BeforeValidator(_not_too_deep)] = Field(
         default_factory=dict, description=f"echoed back; at most {_MAX_METADATA_DEPTH} levels deep"
     )

@@ -91,7 +91,9 @@ class SkinTone(_Out):
 
 
 class Expression(_Out):
-    dominant: Emotion
+    """The emotion that the face shows."""
+
+    dominant: Emotion = Field(description="the emotion with the highest probability")
     confidence: Unit = Field(description="the dominant emotion's probability")
     emotions: dict[Emotion, Unit] = Field(description="probabilities; they sum to 1")
     engine: EmotionEngine = Field(description="what computed them; the weights are the same")
@@ -125,8 +127,10 @@ class Geometry(_Out):
 
 
 class Analysis(_Out):
+    """Attributes of a face; `null` where it was not measured."""
+
     age: Annotated[int, Field(ge=0, le=150)] | None = Field(description="years")
-    gender: Gender | None
+    gender: Gender | None = Field(description="the likelier of the two, by genderage")
     gender_score: Annotated[float, Field(ge=0.5, le=1, allow_inf_nan=False)] | None = Field(
         description="of the network's two scores the share of `gender`, by softmax: no calibrated "
         "probability"
@@ -148,23 +152,30 @@ class Analysis(_Out):
 
 
 class Face(_Out):
-    bbox: Box
-    confidence: Unit
-    landmarks_5: Points5 | None = Field(
-        description="left eye, right eye, nose, left and right corner of the mouth, as seen"
+    bbox: Box = Field(
+        description="x1, y1, x2, y2: pixels of the upright image; may reach beyond its edges"
     )
-    embedding: Embedding | None = Field(default=None, description="as the model gives it")
-    embedding_norm: Finite | None = None
-    analysis: Analysis | None = None
+    confidence: Unit = Field(description="the detector's score")
+    landmarks_5: Points5 | None = Field(
+        description="x, y in pixels: left eye, right eye, nose, left and right corner of the "
+        "mouth, as seen"
+    )
+    embedding: Embedding | None = Field(
+        default=None, description="as the model gives it, not normalised; `null` after `detect`"
+    )
+    embedding_norm: Finite | None = Field(
+        default=None, description="the embedding's Euclidean length"
+    )
+    analysis: Analysis | None = Field(default=None, description="`null` unless `analyze`")
 
 
 class ImageInfo(_Out):
     """The image that was computed; `null` where it was not reached."""
 
     uri: str | None = Field(description="without credentials and query")
-    sha256: str | None
+    sha256: str | None = Field(description="of its bytes as they were fetched, hexadecimal")
     width: int | None = Field(description="pixels, upright")
-    height: int | None
+    height: int | None = Field(description="pixels, upright")
 
 
 class ModelInfo(_Out):
@@ -172,19 +183,21 @@ class ModelInfo(_Out):
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
-    pack: str
-    detector: str
-    recognizer: str | None = None
-    landmarks: str | None = None
-    landmarks_3d: str | None = None
-    genderage: str | None = None
-    emotion: str | None = None
-    liveness: str | None = None
+    pack: str = Field(description="the pack's name, without a hash")
+    detector: str = Field(description="of boxes and `landmarks_5`")
+    recognizer: str | None = Field(default=None, description="of embeddings")
+    landmarks: str | None = Field(default=None, description="of `landmarks_106`")
+    landmarks_3d: str | None = Field(default=None, description="of 68 landmarks in space")
+    genderage: str | None = Field(default=None, description="of age and gender")
+    emotion: str | None = Field(default=None, description="of `expression`")
+    liveness: str | None = Field(default=None, description="of `liveness`")
 
 
 class ErrorInfo(_Out):
-    code: str = Field(examples=["image_not_found"])
-    message: str
+    """Why it failed."""
+
+    code: str = Field(examples=["image_not_found"], description="for programs")
+    message: str = Field(description="for people; holds no credentials and no query strings")
 
 
 class Result(_Out):
@@ -194,30 +207,38 @@ class Result(_Out):
         description="uuid5 of request id, operation, model versions and error code: "
         "the same request processed twice gives the same id"
     )
-    request_id: str
+    request_id: str = Field(description="the request's `id`, or what stands in its place")
     operation: Operation | None = Field(description="`null` where the request named none")
-    status: Status
-    error: ErrorInfo | None
+    status: Status = Field(description="no_face: computed, and there is none")
+    error: ErrorInfo | None = Field(description="`null` unless `status` is `failed`")
     image: ImageInfo
     faces: list[Face] = Field(description="the most prominent first")
-    model: ModelInfo | None
-    timings_ms: dict[str, Finite] = Field(description="by stage; only those that ran")
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    model: ModelInfo | None = Field(
+        description="what computed it: file stem, `@`, first 8 hex digits of the file's SHA-256; "
+        "`null` where the bytes were no request"
+    )
+    timings_ms: dict[str, Finite] = Field(
+        description="milliseconds by stage (queue, fetch, decode, detect, embed, analyze); only "
+        "those that ran"
+    )
+    metadata: dict[str, JsonValue] = Field(default_factory=dict, description="the request's")
 
 
 class WorkerStatus(_Out):
     """A heartbeat on `face.workers`."""
 
-    id: str
-    host: str
-    pid: int | None
-    state: Literal["starting", "running", "stopping", "stopped", "failed"]
+    id: str = Field(description="the same when the process is started again")
+    host: str = Field(description="its host's name")
+    pid: int | None = Field(description="of its process; `null` while there is none")
+    state: Literal["starting", "running", "stopping", "stopped", "failed"] = Field(
+        description="failed: it died, and its supervisor starts it again"
+    )
     partitions: dict[str, list[int]] = Field(description="held, by topic")
     models: ModelInfo | None = Field(description="`null` until they are loaded")
-    in_flight: int
+    in_flight: int = Field(description="events in work")
     settled: int = Field(description="events since the start")
     replies_failed: int = Field(description="replies that could not be sent, since the start")
     progress_at_ms: int | None = Field(description="epoch milliseconds of the last progress")
     at_ms: int = Field(description="epoch milliseconds of this heartbeat")
-    started_at_ms: int
-    message: str | None = None
+    started_at_ms: int = Field(description="epoch milliseconds of the process's start")
+    message: str | None = Field(default=None, description="why it failed")

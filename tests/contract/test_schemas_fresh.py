@@ -12,6 +12,7 @@ import yaml
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
+from cli import event_reference
 from cli.main import cli
 from schemas import generate, wire
 from schemas.errors import NotJson
@@ -24,22 +25,28 @@ def asyncapi() -> Any:
 
 
 def test_nothing_is_stale() -> None:
-    assert generate.stale() == [], "`make schemas` writes them anew"
-    assert set(generate.files()) == set(generate.paths())
+    written = generate.files()
+    assert set(written) == set(generate.paths())
+    assert generate.stale(written | event_reference.files()) == [], "`make schemas` writes them"
 
 
 def test_a_stale_file_fails_the_check_and_is_written_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generate, "FOLDER", tmp_path)
+    monkeypatch.setattr(event_reference, "FOLDER", tmp_path / "docs")
     runner = CliRunner()
     stale = runner.invoke(cli, ["schemas", "--check"])
     assert stale.exit_code == 1
     assert "request.schema.json" in stale.output
+    assert "events.md" in stale.output
     assert runner.invoke(cli, ["schemas", "--write"]).exit_code == 0
     assert runner.invoke(cli, ["schemas", "--check"]).exit_code == 0
     (tmp_path / "asyncapi.yaml").write_text("asyncapi: 3.0.0\n")
-    assert "asyncapi.yaml" in runner.invoke(cli, ["schemas", "--check"]).output
+    (tmp_path / "docs" / "events.md").write_text("# Events\n")
+    output = runner.invoke(cli, ["schemas", "--check"]).output
+    assert "asyncapi.yaml" in output
+    assert "events.md" in output
 
 
 def test_the_command_says_where_they_are() -> None:
