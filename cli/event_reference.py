@@ -34,6 +34,14 @@ Topics, headers, fields, errors and examples. For programs: [JSON Schemas](../sc
 [AsyncAPI](../schemas/asyncapi.yaml). How events travel: [architecture](architecture.md).
 """
 
+_ABOUT_ERRORS = """\
+`error.code` of a result, and `facestream_error_code` of a dead letter. What is retried is tried
+again with growing pauses, until `EVENT_TIMEOUT_S` is over or so many downloads as
+`MAX_FETCH_TIMEOUTS` says were too slow; then it fails with this code. HTTP: the status where the
+caller gave an address, and where it sent the image itself. Codes of what is no request are met over
+Kafka alone: the edge judges a body before it makes a request of it.
+"""
+
 #: schema → its section's title and its examples: caption and golden file
 _EVENTS: dict[str, tuple[str, dict[str, str]]] = {
     "request": ("Request", {"A request": "request_full"}),
@@ -177,13 +185,7 @@ def _dead_letter() -> Iterator[str]:
 
 def _errors() -> Iterator[str]:
     yield "## Errors\n"
-    yield (
-        "`error.code` of a result, and `facestream_error_code` of a dead letter. What is retried\n"
-        "is tried again with growing pauses, until `EVENT_TIMEOUT_S` is over or so many downloads\n"
-        "as `MAX_FETCH_TIMEOUTS` says were too slow; then it fails with this code. HTTP: the status\n"
-        "where the caller gave an address, and where it sent the image itself. Codes of what is no\n"
-        "request are met over Kafka alone: the edge judges a body before it makes one of it.\n"
-    )
+    yield _ABOUT_ERRORS
     yield _table(
         ("code", "meaning", "retried", "HTTP, by address", "HTTP, uploaded"),
         [
@@ -226,7 +228,7 @@ def shown(value: Any, indent: str = "") -> str:
 
 
 def _joined(brackets: str, parts: Sequence[str], indent: str) -> str:
-    opening, closing = brackets
+    opening, closing = tuple(brackets)
     line = f"{opening}{', '.join(parts)}{closing}"
     if len(indent) + len(line) <= _LONGEST_LINE and "\n" not in line:
         return line
