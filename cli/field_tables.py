@@ -90,7 +90,7 @@ def _kind(value: Schema, defs: dict[str, Schema]) -> str:
     if value.get("type") == "object" and "additionalProperties" in value:
         inner = _value(value["additionalProperties"], defs)
         return f"object of {_plural(_kind(inner, defs))}" if inner else "object"
-    return value.get("type", "any JSON")
+    return str(value.get("type", "any JSON"))
 
 
 def _array(value: Schema, defs: dict[str, Schema]) -> str:
