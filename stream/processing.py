@@ -23,6 +23,7 @@ from stream.models.loading import FaceModels
 from stream.outcome import Outcome, failed, invalid, succeeded, unpublishable
 from stream.pipeline import Pipeline
 from stream.publisher import Publisher
+from stream.repeats import Asked, Repeats
 from stream.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class Processor:
         self._publisher = publisher
         self._notes = notes
         self._deaths = deaths
+        self._repeats = Repeats(settings.result_cache_bytes)
         self._places = {name: LanePlaces(name, settings) for name in PRIORITIES}
 
     async def handle(self, work: Work) -> None:
@@ -115,7 +117,13 @@ class Processor:
         places = self._places[lane]
         async with self._images.pixels(work, job, places) as pixels:
             await until_confirmed.enter_async_context(places.unconfirmed)
-            return await self._compute.run(PRIORITIES[lane], lambda: self._steps(job, pixels))
+            priority, request = PRIORITIES[lane], job.request
+            assert job.image.sha256 is not None  # what was decoded was read
+            return await self._repeats.faces(
+                Asked(job.image.sha256, request.operation, request.max_faces),
+                priority,
+                lambda: self._compute.run(priority, lambda: self._steps(job, pixels)),
+            )
 
     def _steps(self, job: Job, pixels: NDArray[np.uint8]) -> Generator[None, None, list[Face]]:
         job.check_deadline()

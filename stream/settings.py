@@ -54,6 +54,9 @@ class WorkerSettings(KafkaSettings, ImageSettings, BlobSettings, ModelSettings):
     )
     retry_places: int = Field(default=64, ge=1, description="events that wait to retry, per lane")
     decoded_places: int = Field(default=4, ge=1, description="decoded images at once, per lane")
+    result_cache_bytes: int = Field(
+        default=0, ge=0, description="of the faces that are kept for when their image comes again"
+    )
 
     session_timeout_s: Seconds = Field(
         default=6, description="Kafka gives a silent worker's partitions away after it"
