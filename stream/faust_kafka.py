@@ -6,6 +6,8 @@ Each point was measured on Faust 0.15.3 with aiokafka 0.14:
   committed first, so that a rebalance repeats nothing.
 * A partition whose fetching is taken up again waits for the poll in progress, up to a second: here
   the poll is woken.
+* While fetched records of any partition wait, aiokafka asks their broker for no others for 0.1 s: a
+  caller's request would wait for the bulk lane. Here it does not.
 * Only aiokafka knows whether the group still takes our heartbeats: here the lease is told.
 * aiokafka takes an offset fetch that failed as a whole for "nothing is committed" and begins the
   partition anew: while its coordinator moved, a group did all of its events again.
@@ -73,6 +75,7 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
 
     async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
         self._listen_to_heartbeats()
+        self._thread._ensure_consumer()._fetcher._prefetch_backoff = 0  # noqa: SLF001 - no setting
         await super().on_partitions_assigned(assigned, generation_id)
 
     def _listen_to_heartbeats(self) -> None:
