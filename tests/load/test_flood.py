@@ -58,7 +58,7 @@ async def test_callers_are_served_and_memory_is_bounded_in_a_flood(
     backlog_s = (published - settled) * curve.seconds[-1] / settled
     assert backlog_s > extent.flood_s, "there was no backlog to overtake"
     assert max(flooded.ms) / 1000 < backlog_s / 10, "a caller waited in line"
-    if SOAK:  # a figure of speed, and of a long run
+    if SOAK:  # a figure of speed
         assert flood.p95_ratio < LONGEST_WAIT_RATIO
-        growth = curve.growth()
-        assert max(growth.values()) < MOST_GROWTH, growth
+    growth = curve.growth()
+    assert max(growth.values()) < MOST_GROWTH, growth
