@@ -24,6 +24,7 @@ _CLEAR = {
     "stream.io.producer": ("MessageTooLarge", "SendFailed"),
     "stream.io.topic_admin": ("TopicsFailed",),
     "stream.models.download": ("PackUnavailable",),
+    "stream.scraping": ("MetricsPortTaken",),
     "stream.supervisor": ("WorkersFailed",),
 }
 

@@ -22,6 +22,7 @@ from stream.faust_kafka import (
 )
 from stream.lanes import Lane, LaneLimits, Work
 from stream.lease import Lease
+from stream.metrics import Load
 from stream.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,15 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         """Take up what waited for the lease."""
         for lane in self.lanes.values():
             lane.pump()
+
+    def load(self) -> Load:
+        """What is in hand, and what is still to come."""
+        lag = {} if self._consumer is None else self._consumer.lag()
+        return Load(
+            waiting={name: lane.waiting for name, lane in self.lanes.items()},
+            in_flight={name: lane.in_flight for name, lane in self.lanes.items()},
+            lag={Partition(tp.topic, tp.partition): events for tp, events in lag.items()},
+        )
 
     async def before_revocation(self) -> None:
         """Finish what is busy, in both lanes at once."""

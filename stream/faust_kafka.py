@@ -94,6 +94,26 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         heartbeat_and_tell.told = True  # type: ignore[attr-defined]  # a mark
         coordinator._do_heartbeat = heartbeat_and_tell  # noqa: SLF001
 
+    def lag(self) -> dict[Any, int]:
+        """Events not yet committed, by partition held; no request is sent, for what is known.
+
+        The end is that of the last fetch. Where nothing was committed ever, it counts from the
+        position, which is ahead by what was fetched.
+        """
+        consumer = self._thread._consumer  # noqa: SLF001 - Faust tells no position without a request
+        subscription = consumer and consumer._subscription.subscription  # noqa: SLF001
+        if not subscription or subscription.assignment is None:
+            return {}
+        lag = {}
+        for tp in self.assignment():
+            state = subscription.assignment.state_value(tp)
+            done = self._committed_offset.get(tp)
+            if done is None and state is not None and state.has_valid_position:
+                done = state.position
+            if done is not None and state is not None and state.highwater is not None:
+                lag[tp] = max(0, state.highwater - done)
+        return lag
+
     def on_buffer_drop(self, tp: Any) -> None:
         super().on_buffer_drop(tp)
         self._fetchable.set()

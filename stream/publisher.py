@@ -16,6 +16,7 @@ from schemas.topics import MAX_MESSAGE_BYTES, Topics
 from schemas.wire import Headers
 from stream.event import Event
 from stream.io.producer import MessageTooLarge, Producer, SendFailed
+from stream.metrics import WorkerMetrics
 from stream.outcome import Outcome
 
 log = logging.getLogger(__name__)
@@ -31,9 +32,16 @@ class Publisher:
     """Sends what an event became. Returns when the broker has confirmed what must not be lost."""
 
     def __init__(
-        self, producer: Producer, topics: Topics, *, reply_topics: Sequence[str], source: str
+        self,
+        producer: Producer,
+        topics: Topics,
+        *,
+        reply_topics: Sequence[str],
+        source: str,
+        metrics: WorkerMetrics,
     ) -> None:
         self._producer = producer
+        self._metrics = metrics
         self._topics = topics
         self._reply_topics = reply_topics
         self._source = source
@@ -47,16 +55,19 @@ class Publisher:
         Raises `SendFailed` only when the producer itself is beyond repair.
         """
         rejected = outcome.rejected
-        if outcome.result is not None:
+        result = outcome.result
+        if result is not None:
             try:
-                await self._publish_result(event, outcome, outcome.result)
+                await self._publish_result(event, outcome, result)
             except MessageTooLarge as cause:
-                faces = len(outcome.result.faces)
+                faces = len(result.faces)
                 error = ResultTooLarge(f"{faces} faces make too large a result: {cause}")
-                await self._publish_failure(event, outcome, _without_faces(outcome.result, error))
+                result = _without_faces(result, error)
+                await self._publish_failure(event, outcome, result)
                 rejected = error if event.lane == "bulk" else None
         if rejected is not None:
             await self._reject(event, rejected)
+        self._metrics.settled(event.lane, result, rejected)
 
     async def _publish_failure(self, event: Event, outcome: Outcome, result: Result) -> None:
         try:
@@ -175,6 +186,7 @@ class Publisher:
 
     def _count_failed_reply(self, reason: str) -> None:
         self.replies_failed += 1
+        self._metrics.reply_failed()
         log.warning("a reply was not sent: %s", reason)
 
 

@@ -63,6 +63,14 @@ class WorkerSettings(KafkaSettings, ImageSettings, BlobSettings, ModelSettings):
     )
     commit_interval_s: Seconds = Field(default=0.2, description="between two commits of offsets")
     heartbeat_interval_s: Seconds = Field(default=2, description="between two words of a worker")
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="where the supervisor serves the metrics of all its workers; 0: any that is "
+        "free, none: not at all",
+    )
+    metrics_host: str = "0.0.0.0"  # noqa: S104 - Prometheus asks from elsewhere; counts only
 
     @property
     def allowed_reply_topics(self) -> tuple[str, ...]:

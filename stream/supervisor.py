@@ -25,6 +25,8 @@ from stream.crashes import tell_of_death, tell_of_former
 from stream.heartbeat import EXIT_NO_MODELS, Beat, failed_status, publish_status
 from stream.io.blobs import BlobStore, BlobStoreError
 from stream.io.producer import Producer
+from stream.metrics import Scraped, merged
+from stream.scraping import ask, serving
 from stream.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -68,6 +70,9 @@ class _Slot:
     #: since one was at work
     deaths: int = 0
     started_at: float = 0.0
+    starts: int = 0
+    #: a Unix socket; none where nobody asks for metrics
+    metrics: Path | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -107,6 +112,8 @@ class Supervisor:
         self._notes_folder = Path()
 
     async def __aenter__(self) -> Self:
+        if self._settings.metrics_port is not None:
+            await self._serve_metrics(self._settings.metrics_port)
         self._notes_folder = self._settings.crash_notes_dir or Path(
             self._stack.enter_context(tempfile.TemporaryDirectory(prefix="facestream-"))
         )
@@ -154,6 +161,23 @@ class Supervisor:
     def pids(self) -> list[int]:
         """Of the processes that run now, in the order of their slots."""
         return [slot.process.pid for slot in self._slots if slot.process is not None]
+
+    async def _serve_metrics(self, port: int) -> None:
+        async with AsyncExitStack() as stack:
+            # not in the folder of notes: a socket's path has 107 bytes at most
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="facestream-"))
+            for number, slot in enumerate(self._slots):
+                slot.metrics = Path(folder) / f"{number}"
+            host = self._settings.metrics_host
+            await stack.enter_async_context(serving(host, port, self._gather_metrics))
+            self._stack.push_async_callback(stack.pop_all().aclose)
+
+    async def _gather_metrics(self) -> bytes:
+        texts = await asyncio.gather(*(ask(slot.metrics) for slot in self._slots if slot.metrics))
+        return merged(
+            Scraped(slot.worker_id, slot.starts, text)
+            for slot, text in zip(self._slots, texts, strict=True)
+        )
 
     async def _sweep_blobs(self) -> None:
         """Remove blobs by age: here and not on reply, for a request may be delivered twice."""
@@ -220,6 +244,9 @@ class Supervisor:
         command += ["--notes", str(self._notes_of(slot))]
         if slot.instance_id is not None:
             command += ["--instance-id", slot.instance_id]
+        if slot.metrics is not None:
+            command += ["--metrics", str(slot.metrics)]
+        slot.starts += 1
         slot.beat, slot.beat_at, slot.started_at = None, time.monotonic(), time.time()
         slot.process = await asyncio.create_subprocess_exec(
             *command,

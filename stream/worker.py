@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 
@@ -34,11 +35,13 @@ from stream.images import ImageReader
 from stream.io import event_loop
 from stream.io.blobs import BlobStore
 from stream.io.producer import Producer
+from stream.metrics import Load, WorkerMetrics
 from stream.models.download import PackUnavailable
 from stream.models.loading import FaceModels, load_models
 from stream.pipeline import Pipeline
 from stream.processing import Processor
 from stream.publisher import Publisher
+from stream.scraping import answering
 from stream.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -64,6 +67,7 @@ class Worker:
     started_at: float = field(default_factory=time.time)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     failure: BaseException | None = None
+    metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
 
     def crash(self, error: BaseException) -> None:
         """Stop because something is beyond repair here; the supervisor starts anew."""
@@ -71,6 +75,10 @@ class Worker:
             log.critical("the worker stops: %s", error, exc_info=error)
             self.failure = error
         self.stop.set()
+
+    def exposed(self) -> bytes:
+        """What Prometheus reads of this process."""
+        return self.metrics.exposed(self.app.load() if self.app else Load())
 
     def status(self) -> WorkerStatus:
         """What the heartbeat says."""
@@ -92,16 +100,19 @@ class Worker:
         )
 
 
-async def run(
-    settings: WorkerSettings, worker_id: str, instance_id: str | None, notes_path: Path
-) -> int:
+async def run(settings: WorkerSettings, arguments: argparse.Namespace) -> int:
     """Work until told to stop. Returns the exit code."""
-    with ComputeThread() as compute, CrashNotes(notes_path) as notes:
-        worker = Worker(settings, worker_id, instance_id, compute)
+    with ComputeThread() as compute, CrashNotes(arguments.notes) as notes:
+        worker = Worker(settings, arguments.id, arguments.instance_id, compute)
         _stop_on_signals(worker)
-        async with _background(worker, _beat(worker)):
+        async with (
+            _background(worker, _beat(worker)),
+            answering(arguments.metrics, worker.exposed),
+        ):
             try:
+                began_at = time.perf_counter()
                 worker.models = await asyncio.to_thread(load_models, settings)
+                worker.metrics.models_loaded(time.perf_counter() - began_at)
             except PackUnavailable as error:
                 log.critical("no models: %s", error)
                 write_beat(sys.stdout, Beat(state="failed", step_age_s=0, message=str(error)))
@@ -135,6 +146,7 @@ async def _work(worker: Worker, models: FaceModels, notes: CrashNotes) -> None:
             settings.topics,
             reply_topics=settings.allowed_reply_topics,
             source=f"/facestream/workers/{worker.worker_id}",
+            metrics=worker.metrics,
         )
         processor = Processor(
             settings,
@@ -158,6 +170,11 @@ async def _consume(worker: Worker, processor: Processor) -> None:
         worker.settings, processor.handle, instance_id=worker.instance_id, crash=worker.crash
     )
     worker.app = app
+
+    async def count_rebalance(*_: Any, **__: Any) -> None:
+        worker.metrics.rebalanced()
+
+    app.on_partitions_assigned.connect(count_rebalance)
     await app.start()
     worker.state = "running"
     crashed = asyncio.create_task(app._crashed.wait())  # noqa: SLF001 - mode has no public wait
@@ -225,7 +242,7 @@ def _stop_on_signals(worker: Worker) -> None:
 
 
 async def _run_and_exit(settings: WorkerSettings, arguments: argparse.Namespace) -> None:
-    code = await run(settings, arguments.id, arguments.instance_id, arguments.notes)
+    code = await run(settings, arguments)
     sys.stdout.flush()
     # Neither Faust's threads nor a native library's step, which nobody waits for, may hold it up.
     os._exit(code)
@@ -237,6 +254,7 @@ def main() -> None:
     parser.add_argument("--id", required=True, help="how the worker is called on face.workers")
     parser.add_argument("--instance-id", help="stable over restarts, unique in the group")
     parser.add_argument("--notes", required=True, type=Path, help="file of what is in native code")
+    parser.add_argument("--metrics", type=Path, help="Unix socket that tells the metrics")
     arguments = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO,

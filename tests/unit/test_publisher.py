@@ -19,6 +19,7 @@ from schemas.wire import Headers, ReplyAddress, RequestHeaders, result_id
 from stream import publisher
 from stream.event import Event, LaneName
 from stream.io.producer import MessageTooLarge, Producer, SendFailed
+from stream.metrics import WorkerMetrics
 from stream.outcome import Outcome
 from stream.publisher import Publisher
 
@@ -95,6 +96,7 @@ def publish_to(producer: FakeProducer) -> Publisher:
         Topics(),
         reply_topics=("face.replies", "face.replies.*"),
         source="/facestream/workers/w",
+        metrics=WorkerMetrics(),
     )
 
 
