@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stream.models.loading import FaceModels, load_models
+from stream.models.sessions import session_options
 from stream.models.settings import ModelSettings
 from stream.pipeline import Pipeline
 
@@ -36,6 +38,7 @@ def reference(shared: Path) -> Any:
         root=str(shared / "models/insightface"),
         allowed_modules=["detection", "recognition"],
         providers=["CPUExecutionProvider"],
+        sess_options=session_options(os.cpu_count() or 1),  # threads that do not spin
     )
     reference.prepare(ctx_id=0, det_size=(640, 640))
     return reference
