@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.apache_kafka import die_with_parent
+
 _READY = re.compile(r"Ready: (?P<url>http://\S+)/docs")
 _START_TIMEOUT_S = 90
 _STOP_TIMEOUT_S = 20
@@ -63,6 +65,7 @@ def started_up(folder: Path, environ: Mapping[str, str]) -> Iterator[RunningUp]:
         subprocess.Popen(
             (sys.executable, "-m", "cli.main", "up", "--port", "0"),
             env=whole,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread of ours holds a lock it takes
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
