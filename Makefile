@@ -40,7 +40,7 @@ format: $(UV)  ## rewrite the code as `make check` wants it
 	$(RUN_DEV) ruff format .
 	$(RUN_DEV) ruff check --fix .
 
-schemas: $(UV)  ## write schemas/json and schemas/asyncapi.yaml anew
+schemas: $(UV)  ## write schemas/json, schemas/asyncapi.yaml and docs/events.md anew
 	$(RUN_DEV) facestream schemas --write
 
 docs: $(UV)  ## draw docs/landmarks-106-to-68.png anew
