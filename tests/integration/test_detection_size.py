@@ -1,0 +1,89 @@
+"""Detection at the image's own size finds what InsightFace finds at 640 pixels, and more.
+
+Over all photographs of `faces`; the reference is `FaceAnalysis`' own detector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from schemas.results import Face
+from stream.models.loading import FaceModels
+from stream.pipeline import Pipeline
+from tests.integration.boxes import iou
+
+Image = NDArray[np.uint8]
+
+
+def _lost(path: Path, pipeline: Pipeline, reference: Any) -> list[tuple[str, float]]:
+    """Photograph and confidence of each face that the reference alone finds, with 0.6 or more."""
+    image = np.asarray(cv2.imread(str(path)), np.uint8)
+    ours = pipeline.run(image, "detect", 0, {})
+    return [
+        (path.name, float(face[4]))
+        for face in reference.det_model.detect(image)[0]
+        if face[4] >= 0.6 and _same(ours, face[:4]) is None
+    ]
+
+
+def _same(faces: list[Face], box: NDArray[np.float32]) -> Face | None:
+    overlaps = [iou(np.array(face.bbox), box) for face in faces]
+    return faces[int(np.argmax(overlaps))] if max(overlaps, default=0) > 0.4 else None
+
+
+def test_no_face_is_lost(pipeline: Pipeline, reference: Any, shared: Path) -> None:
+    paths = sorted((shared / "faces").rglob("*.jpg"))
+    assert len(paths) > 800
+    assert [lost for path in paths for lost in _lost(path, pipeline, reference)] == []
+
+
+@pytest.mark.parametrize("inset", [-0.1, 0.0, 0.1])
+def test_a_face_that_fills_the_frame_is_found_where_the_letterbox_finds_nobody(
+    models: FaceModels,
+    pipeline: Pipeline,
+    reference: Any,
+    photos: Mapping[str, Image],
+    inset: float,
+) -> None:
+    """inset: what is cut off at each side of the face's box, in its sides."""
+    missed = 0
+    for name in list(photos)[::5]:
+        image = photos[name]
+        box = np.array(pipeline.run(image, "detect", 1, {})[0].bbox)
+        width, height = box[2:] - box[:2]
+        shift = inset * np.array([width, height])
+        left, top = np.maximum(box[:2] + shift, 0).astype(int)
+        corner = np.array([left, top, left, top])
+        right, bottom = (box[2:] - shift).astype(int)
+        close_up = np.ascontiguousarray(image[top:bottom, left:right])
+        missed += not reference.det_model.detect(close_up)[0].size
+        found = models.detector.detect(close_up).boxes
+        assert any(iou(face + corner, box) > 0.4 for face in found), name
+    assert missed > 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (33, 7), (31, 32), (640, 1), (641, 2), (7, 900)])
+def test_an_image_of_any_shape_can_be_looked_at(models: FaceModels, size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8)
+    assert len(models.detector.detect(noise).boxes) == 0
+
+
+def test_boxes_and_points_of_a_reduced_photograph_are_in_its_own_pixels(
+    models: FaceModels, photos: Mapping[str, Image]
+) -> None:
+    image = photos["img3.jpg"]
+    assert max(image.shape) > 1280
+    half = np.asarray(cv2.resize(image, None, fx=0.5, fy=0.5), np.uint8)
+    whole, halved = models.detector.detect(image), models.detector.detect(half)
+    assert whole.points is not None
+    assert halved.points is not None
+    side_px = float(whole.boxes[0, 2] - whole.boxes[0, 0])
+    assert whole.boxes[0] == pytest.approx(halved.boxes[0] * 2, abs=0.02 * side_px)
+    assert whole.points[0] == pytest.approx(halved.points[0] * 2, abs=0.02 * side_px)
