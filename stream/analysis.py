@@ -28,7 +28,8 @@ def analyze_face(
     points_106 = _located(models.landmarks_106, image, box)
     points_3d = _located(models.landmarks_3d, image, box)
     points_68 = _points_68(points_106, points_3d)
-    attributes = models.genderage.estimate(image, box) if models.genderage else None
+    genderage = models.genderage
+    attributes = None if genderage is None else genderage.estimate(image, box, points_106)
     pose = _pose(points_68, points_3d, models.mean_shape_68)
     return results.Analysis(
         age=None if attributes is None else min(max(attributes.age_years, 0), 150),

@@ -1,10 +1,10 @@
 """InsightFace's models behind the protocols, through InsightFace's own classes.
 
 Its classes do the normalisation and the decoding, so from the same points come the embeddings of
-`FaceAnalysis(...).get`. What is not taken over: it runs every model on every face; it
-cuts large faces out by single pixels (see stream/vision/warp.py), so that age, gender and the 3-D
-landmarks are its own only for a face that is not made smaller; and for the 106 landmarks see
-`UprightLandmarker`.
+`FaceAnalysis(...).get`. What is not taken over: it runs every model on every face; it cuts large
+faces out by single pixels (see stream/vision/warp.py), so that the 3-D landmarks are its own only
+for a face that is not made smaller; for the 106 landmarks see `UprightLandmarker`, for age and
+gender `GenderAge`.
 """
 
 from __future__ import annotations
@@ -115,25 +115,54 @@ class UprightLandmarker:
 
 
 class GenderAge:
+    """Age and gender of a face's crop: upright, by its landmarks, where they are known.
+
+    A detector's box lies a little otherwise on every copy of a photograph. That alone moves the
+    network's age, by up to 14 years on a photograph and its half, and that of the mirror image by
+    as much again. Where there are landmarks, the crop follows them, and the mean with its mirror
+    image is taken. Of a box alone the numbers are InsightFace's own, but for large faces (see
+    stream/vision/warp.py).
+    """
+
     def __init__(self, model: Any) -> None:
         self._model = model
 
-    def estimate(self, image: Image, box: Floats) -> Attributes | None:
+    def estimate(
+        self, image: Image, box: Floats, points_106: Floats | None = None
+    ) -> Attributes | None:
         """The network's outputs are two logits, female and male, and the age in centuries."""
-        model = self._model
-        cut = _cut(model, image, box)
-        if cut is None:
+        side_px = self._model.input_size[0]
+        to_crop = None if points_106 is None else upright_square(points_106, side_px)
+        if to_crop is None:
+            cut = _cut(self._model, image, box)
+            return None if cut is None else _attributes(self._outputs(cut[0]))
+        crop = warp(image, to_crop, side_px)
+        if crop is None:
             return None
+        seen = np.stack([self._outputs(crop), self._outputs(crop[:, ::-1])])
+        return _attributes(seen.mean(axis=0, dtype=np.float32))
+
+    def _outputs(self, crop: Image) -> Floats:
+        model = self._model
         blob = cv2.dnn.blobFromImage(
-            cut[0], 1 / model.input_std, model.input_size, (model.input_mean,) * 3, swapRB=True
+            np.ascontiguousarray(crop),
+            1 / model.input_std,
+            model.input_size,
+            (model.input_mean,) * 3,
+            swapRB=True,
         )
         (outputs,) = model.session.run(model.output_names, {model.input_name: blob})
-        female, male, centuries = (float(number) for number in outputs[0])
-        return Attributes(
-            age_years=round(centuries * 100),
-            gender="male" if male > female else "female",
-            gender_score=1 / (1 + math.exp(-abs(male - female))),
-        )
+        found: Floats = outputs[0]
+        return found
+
+
+def _attributes(outputs: Floats) -> Attributes:
+    female, male, centuries = (float(number) for number in outputs)
+    return Attributes(
+        age_years=round(centuries * 100),
+        gender="male" if male > female else "female",
+        gender_score=1 / (1 + math.exp(-abs(male - female))),
+    )
 
 
 def _cut(model: Any, image: Image, box: Floats) -> tuple[Image, NDArray[np.float64]] | None:

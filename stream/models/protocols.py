@@ -58,8 +58,10 @@ class Landmarker(Protocol):
 
 
 class AttributeModel(Protocol):
-    def estimate(self, image: Image, box: Floats) -> Attributes | None:
-        """box: (4,). `None` for a box without extent."""
+    def estimate(
+        self, image: Image, box: Floats, points_106: Floats | None = None
+    ) -> Attributes | None:
+        """box: (4,); points_106: (106, 2), where known. `None` for a box without extent."""
         ...
 
 

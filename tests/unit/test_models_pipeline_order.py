@@ -61,7 +61,7 @@ class Fake:
         self._called("locate")
         return np.random.default_rng(1).uniform(0, 100, (106, 2)).astype(np.float32)
 
-    def estimate(self, image: Image, box: Floats) -> Attributes:
+    def estimate(self, image: Image, box: Floats, points_106: Floats | None = None) -> Attributes:
         self._called("estimate")
         return Attributes(age_years=31, gender="female", gender_score=0.75)
 
