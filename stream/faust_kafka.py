@@ -7,7 +7,9 @@ Each point was measured on Faust 0.15.3 with aiokafka 0.14:
 * A partition whose fetching is taken up again waits for the poll in progress, up to a second: here
   the poll is woken.
 * While fetched records of any partition wait, aiokafka asks their broker for no others for 0.1 s: a
-  caller's request would wait for the bulk lane. Here it does not.
+  caller's request would wait for the bulk lane. Here it asks after 10 ms; at once, it would leave
+  out the partition whose record is just being taken. A fetch that leaves out partitions waits for
+  the others, with Faust for 1.5 s: here for less.
 * Only aiokafka knows whether the group still takes our heartbeats: here the lease is told.
 * aiokafka takes an offset fetch that failed as a whole for "nothing is committed" and begins the
   partition anew: while its coordinator moved, a group did all of its events again.
@@ -33,7 +35,19 @@ from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from stream.io.event_loop import new_event_loop
 
 _METADATA_PAUSE_S = 0.25
+_PREFETCH_BACKOFF_S = 0.01
+_FETCH_MAX_WAIT_MS = 100
 _NO_PARTITION_WAIT_S = 1.0
+
+
+class ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types
+    """Faust's thread of the consumer, whose fetches wait for less long."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        shorter_ms = min(consumer._fetch_max_wait_ms, _FETCH_MAX_WAIT_MS)  # noqa: SLF001 - no setting
+        consumer._fetch_max_wait_ms = shorter_ms  # noqa: SLF001
+        return consumer
 
 
 class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
@@ -55,8 +69,8 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         self.after_revocation = self.app.after_revocation
         self.heartbeat_taken = self.app.lease.renew
 
-    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
-        return AIOKafkaConsumerThread(
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(
             self, loop=self.loop, thread_loop=new_event_loop(), beacon=self.beacon
         )
 
@@ -75,7 +89,8 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
 
     async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
         self._listen_to_heartbeats()
-        self._thread._ensure_consumer()._fetcher._prefetch_backoff = 0  # noqa: SLF001 - no setting
+        fetcher = self._thread._ensure_consumer()._fetcher  # noqa: SLF001 - no setting
+        fetcher._prefetch_backoff = _PREFETCH_BACKOFF_S  # noqa: SLF001
         await super().on_partitions_assigned(assigned, generation_id)
 
     def _listen_to_heartbeats(self) -> None:
