@@ -92,6 +92,7 @@ async def test_callers_are_told_while_there_is_no_room_and_served_when_there_is(
         "BLOB_STORE_URL": str(small_disk),
         "EMOTION_ENGINE": "off",
         "DET_SIZE": "320",
+        "DET_SIZE_MODE": "fixed",
     }
     with on_kafka(apache_kafka) as broker:
         edge_environ = {

@@ -46,6 +46,7 @@ async def test_a_host_with_a_damaged_model_says_so_and_works_when_the_file_is_re
         "IMAGE_SOURCES": f"{lfw.as_uri()}/",
         "EMOTION_ENGINE": "off",
         "DET_SIZE": "320",
+        "DET_SIZE_MODE": "fixed",
         "HEARTBEAT_INTERVAL_S": "0.5",
     }
     log_path = tmp_path / "worker.log"

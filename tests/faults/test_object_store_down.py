@@ -49,6 +49,7 @@ async def test_a_store_that_is_down_delays_its_images_and_fails_none(
         **s3.environment,
         "EMOTION_ENGINE": "off",
         "DET_SIZE": "320",
+        "DET_SIZE_MODE": "fixed",
     }
     with on_kafka(apache_kafka) as broker:
         async with Rig(broker, environ=environ) as rig:

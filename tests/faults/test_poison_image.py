@@ -52,6 +52,7 @@ class Poisoned:
             "MAX_ATTEMPTS": str(_MAX_ATTEMPTS),
             "EMOTION_ENGINE": "off",
             "DET_SIZE": "320",
+            "DET_SIZE_MODE": "fixed",
         }
 
     @property
