@@ -111,7 +111,8 @@ async def backlog(
     environ = {
         "IMAGE_SOURCES": f"{lfw.as_uri()}/",
         "EMOTION_ENGINE": "off",
-        "DET_SIZE": "320",  # the photographs have 250 pixels: more than they need, so that work lasts
+        # the photographs have 250 pixels: more than they need, so that work lasts
+        "DET_SIZE": "320",
         "DET_SIZE_MODE": "fixed",
         "HEARTBEAT_INTERVAL_S": "0.5",
     }
