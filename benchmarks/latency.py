@@ -21,6 +21,7 @@ from benchmarks.batches import BenchmarkFailed
 
 if TYPE_CHECKING:
     from stream.pipeline import Pipeline
+    from stream.settings import WorkerSettings
 
 _WARM_UP_IMAGES = 20
 _TIMEOUT = aiohttp.ClientTimeout(total=60)
@@ -72,7 +73,7 @@ def _p95(values: Sequence[float]) -> float:
 
 
 class OneCaller:
-    """`await OneCaller(pipeline, max_pixels, session, url, headers).measure(paths, on_step)`.
+    """`await OneCaller(pipeline, settings, session, url, headers).measure(paths, on_step)`.
 
     The session is kept open between requests, as a client's is. `url` is that of the edge, without
     a path; `headers` authorize.
@@ -81,13 +82,13 @@ class OneCaller:
     def __init__(
         self,
         pipeline: Pipeline,
-        max_image_pixels: int,
+        settings: WorkerSettings,
         session: aiohttp.ClientSession,
         url: str,
         headers: Mapping[str, str],
     ) -> None:
         self._pipeline = pipeline
-        self._max_image_pixels = max_image_pixels
+        self._settings = settings
         self._session = session
         self._url = f"{url}/api/v1/extract-embedding"
         self._headers = {**headers, "Content-Type": "image/jpeg"}
@@ -135,11 +136,12 @@ class OneCaller:
         raise BenchmarkFailed(f"the edge answered {answer.status}: {said.get('error')}")
 
     def _compute(self, image: bytes) -> tuple[float, list[float] | None]:
-        from stream.images import decode
+        from stream.images import open_photograph
 
         started_at = time.perf_counter()
-        pixels = decode(image, self._max_image_pixels)
-        faces = self._pipeline.run(pixels, "embed", 1, {})
+        settings = self._settings
+        photograph = open_photograph(image, settings.max_image_pixels, settings.enough_px)
+        faces = self._pipeline.run(photograph, "embed", 1, {})
         elapsed_ms = (time.perf_counter() - started_at) * 1000
         return elapsed_ms, None if not faces else list(faces[0].embedding or ())
 

@@ -171,20 +171,20 @@ def _taken(batch: Batch, following: Synchronized[int]) -> Iterator[int]:
 
 
 def _compute(pipeline: Pipeline, settings: WorkerSettings, batch: Batch, position: int) -> Computed:
-    from stream.images import decode
+    from stream.images import open_photograph
 
     timings_ms: dict[str, float] = {}
     started_at = time.perf_counter()
     try:
         data = Path(batch.paths[position]).read_bytes()
         read_at = time.perf_counter()
-        pixels = decode(data, settings.max_image_pixels)
+        photograph = open_photograph(data, settings.max_image_pixels, settings.enough_px)
         decoded_at = time.perf_counter()
         timings_ms |= {
             "fetch": (read_at - started_at) * 1000,
             "decode": (decoded_at - read_at) * 1000,
         }
-        faces = pipeline.run(pixels, batch.operation, batch.max_faces, timings_ms)
+        faces = pipeline.run(photograph, batch.operation, batch.max_faces, timings_ms)
     except (FacestreamError, OSError):
         return position, None, timings_ms
     return position, len(faces), timings_ms

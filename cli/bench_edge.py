@@ -90,7 +90,7 @@ async def _measure(
         assert edge.url is not None, "it is ready"
         session = await stack.enter_async_context(aiohttp.ClientSession())
         authorized = {"Authorization": f"Bearer {changes['API_KEY']}"}
-        caller = OneCaller(pipeline, settings.max_image_pixels, session, edge.url, authorized)
+        caller = OneCaller(pipeline, settings, session, edge.url, authorized)
         return summarize_waits(
             await caller.measure(order.photographs.sample(order.images), on_step)
         )

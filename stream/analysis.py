@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,11 +21,23 @@ from stream.vision.skin import individual_typology_angle, skin_tone
 from stream.vision.symmetry import symmetry
 
 
-def analyze_face(
-    models: FaceModels, image: Image, box: Floats, points: Floats | None
-) -> results.Analysis:
-    """image: (H, W, 3) uint8 BGR; box: (4,) px; points: (5, 2) px. Runs every model that is there
-    but the detector and the recogniser."""
+class SeenFace(NamedTuple):
+    """A face, and the pixels that it is measured in."""
+
+    image: Image
+    """(H, W, 3) uint8 BGR."""
+    reduced_by: int
+    """So many pixels of the whole image, along a side, are one of `image`."""
+    box: Floats
+    """(4,) px of `image`."""
+    points: Floats | None
+    """(5, 2) px of `image`."""
+
+
+def analyze_face(models: FaceModels, seen: SeenFace) -> results.Analysis:
+    """What is returned is in pixels of the whole image. Runs every model that is there but the
+    detector and the recogniser."""
+    image, box = seen.image, seen.box
     face = crop(image, box)
     points_106 = _located(models.landmarks_106, image, box)
     points_3d = _located(models.landmarks_3d, image, box)
@@ -35,15 +49,15 @@ def analyze_face(
         age=None if attributes is None else min(max(attributes.age_years, 0), 150),
         gender=None if attributes is None else attributes.gender,
         gender_score=None if attributes is None else attributes.gender_score,
-        landmarks_68=None if points_68 is None else numbers(points_68),
-        landmarks_106=None if points_106 is None else numbers(points_106),
+        landmarks_68=None if points_68 is None else numbers(points_68 * seen.reduced_by),
+        landmarks_106=None if points_106 is None else numbers(points_106 * seen.reduced_by),
         pose=pose,
-        quality=None if face is None else _quality(image, box, face, pose),
+        quality=None if face is None else _quality(seen, face, pose),
         symmetry_score=_symmetry(points_68 if points_3d is None else points_3d, pose),
         skin_tone=None if points_68 is None else _skin_tone(image, points_68),
         expression=None if face is None else _expression(models.emotion, face),
         geometry=None if points_68 is None else _geometry(points_68),
-        liveness=_liveness(models, image, points),
+        liveness=_liveness(models, image, seen.points),
     )
 
 
@@ -77,15 +91,15 @@ def _symmetry(points: Floats | None, pose: results.Pose | None) -> float | None:
     return None if points is None or pose is None else symmetry(points, pose.yaw)
 
 
-def _quality(image: Image, box: Floats, face: Image, pose: results.Pose | None) -> results.Quality:
+def _quality(seen: SeenFace, face: Image, pose: results.Pose | None) -> results.Quality:
     blur, light = blur_score(face), illumination(face)
     frontal = None if pose is None else frontal_alignment(pose.yaw, pose.pitch)
-    inside = in_frame(box, *image.shape[:2])
+    inside = in_frame(seen.box, *seen.image.shape[:2])
     return results.Quality(
         blur_score=blur,
         illumination=light,
         overall=overall(blur, light, frontal, inside),
-        face_size_px=face_size_px(box),
+        face_size_px=face_size_px(seen.box * seen.reduced_by),
         frontal_alignment=frontal,
         in_frame=inside,
     )

@@ -8,24 +8,26 @@ when its pixels are complete, where OpenCV unfolds all that follows them. GIF an
 since their readers are small; TIFF, AVIF and HEIC are not, since theirs are large and have a long
 record of memory errors, nor is compressed BMP, which Pillow unpacks in Python, in half a minute
 where it is made to be slow. Colour profiles are not applied.
+
+A JPEG's transform gives a half, a quarter or an eighth of its sides at once: of a photograph that
+is far larger than what looks at it, the other pixels are never made.
 """
 
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import BmpImagePlugin, GifImagePlugin, Image, PngImagePlugin, WebPImagePlugin
 from PIL.ImageFile import ImageFile
 
 from schemas.errors import DamagedImage, TooManyPixels
 from stream.image_headers import Header, read_header
 from stream.io.formats import Format
-
-Pixels = NDArray[np.uint8]
+from stream.photograph import Photograph, Pixels, Reduction
 
 #: the readers themselves and not `Image.open`: no other format is tried, no global limit consulted
 _READERS: dict[Format, type[ImageFile]] = {
@@ -37,6 +39,12 @@ _READERS: dict[Format, type[ImageFile]] = {
 _WHITE = (255, 255, 255)
 #: flattened at a time: an image's layers are copied some five times on the way
 _STRIP_PIXELS = 1024 * 1024
+_REDUCED: dict[Reduction, int] = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 
 
 def decode(data: bytes, max_pixels: int) -> Pixels:
@@ -45,13 +53,46 @@ def decode(data: bytes, max_pixels: int) -> Pixels:
     Size is checked before anything is allocated. Raises `NotAnImage`, `TooManyPixels`,
     `DamagedImage`. Blocks; releases the GIL while it decodes; safe in many threads at once.
     """
+    header = _checked_header(data, max_pixels)
+    if header.layered:
+        return _upright(_decode_with_pillow(header, max_pixels), header.orientation)
+    return _decode_with_opencv(data, 1)
+
+
+def open_photograph(data: bytes, max_pixels: int, enough_px: int | None = None) -> Photograph:
+    """The image, reduced as far as its longer side still has `enough_px`; `None`: whole.
+
+    Only JPEGs are reduced. Raises and blocks as `decode` does.
+    """
+    header = _checked_header(data, max_pixels)
+    reduced_by = 1 if enough_px is None else _reduction(header, enough_px)
+    if reduced_by == 1:
+        return Photograph.whole(decode(data, max_pixels))
+    seen = _decode_with_opencv(data, reduced_by)
+    height, width = header.height, header.width
+    if seen.shape[0] != -(-height // reduced_by):  # EXIF laid it on its side
+        height, width = width, height
+    return Photograph(height, width, seen, reduced_by, partial(_decode_with_opencv, data))
+
+
+def _checked_header(data: bytes, max_pixels: int) -> Header:
     header = read_header(data)
     _check_size(header.width, header.height, max_pixels)
     if not header.whole:
         raise DamagedImage(f"the image is cut off after {len(data)} bytes")
-    if header.layered:
-        return _upright(_decode_with_pillow(header, max_pixels), header.orientation)
-    return _decode_with_opencv(data)
+    return header
+
+
+def _reduction(header: Header, enough_px: int) -> Reduction:
+    if header.format != "jpeg":
+        return 1
+    longer_px, shorter_px = sorted((header.width, header.height), reverse=True)
+    for by in sorted(_REDUCED, reverse=True):
+        # else nothing would tell whether EXIF turned the image
+        tells_its_sides = longer_px == shorter_px or -(-longer_px // by) != -(-shorter_px // by)
+        if longer_px >= enough_px * by and tells_its_sides:
+            return by
+    return 1
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
@@ -61,9 +102,9 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
         raise TooManyPixels(f"the image has {width}×{height} pixels; the limit is {max_pixels}")
 
 
-def _decode_with_opencv(data: bytes) -> Pixels:
+def _decode_with_opencv(data: bytes, reduced_by: Reduction) -> Pixels:
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _REDUCED[reduced_by])
     except cv2.error:
         pixels = None
     if pixels is None:

@@ -11,17 +11,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from schemas.errors import DeadlinePassed, FacestreamError, FetchTimeout
 from schemas.requests import ImageRef, Request
 from schemas.results import ImageInfo
 from schemas.wire import RequestHeaders
 from stream.crash_notes import CrashNotes
 from stream.event import Event
-from stream.images import ImageReader, check_sha256, decode, public_uri
+from stream.images import ImageReader, check_sha256, open_photograph, public_uri
 from stream.lanes import Work
+from stream.photograph import Photograph
 from stream.places import FetchPlaces
 from stream.settings import WorkerSettings
 
@@ -102,10 +100,10 @@ class ImageSource:
         self._settings = settings
 
     @asynccontextmanager
-    async def pixels(
+    async def photograph(
         self, work: Work, job: Job, places: LanePlaces
-    ) -> AsyncIterator[NDArray[np.uint8]]:
-        """(H, W, 3) uint8 BGR, upright. The decoded place is held until the block ends.
+    ) -> AsyncIterator[Photograph]:
+        """The decoded image. Its place is held until the block ends.
 
         Raises leaves of `ImageError`, `EventTimedOut`, `DeadlinePassed`.
         """
@@ -124,20 +122,22 @@ class ImageSource:
 
     async def _decode(
         self, job: Job, ref: ImageRef, data: bytes, decoders: ThreadPoolExecutor
-    ) -> NDArray[np.uint8]:
+    ) -> Photograph:
         job.check_deadline()
         started_at = time.perf_counter()
 
-        def hash_and_decode() -> NDArray[np.uint8]:
+        settings = self._settings
+
+        def hash_and_decode() -> Photograph:
             job.image = job.image.model_copy(update={"sha256": check_sha256(data, ref)})
             with self._notes.noted(job.event.position, alone=job.suspect):
-                return decode(data, self._settings.max_image_pixels)
+                return open_photograph(data, settings.max_image_pixels, settings.enough_px)
 
-        pixels = await asyncio.get_running_loop().run_in_executor(decoders, hash_and_decode)
+        photograph = await asyncio.get_running_loop().run_in_executor(decoders, hash_and_decode)
         job.timings_ms["decode"] = (time.perf_counter() - started_at) * 1000
-        height, width = pixels.shape[:2]
-        job.image = job.image.model_copy(update={"width": width, "height": height})
-        return pixels
+        size = {"width": photograph.width, "height": photograph.height}
+        job.image = job.image.model_copy(update=size)
+        return photograph
 
     async def _fetch_until_decodable(self, job: Job, places: LanePlaces) -> bytes:
         """The bytes, with a decoded place taken; until then the place to fetch is kept.

@@ -1,8 +1,8 @@
 """Reference → bytes → pixels: every limit and every refusal on that way.
 
 `ImageReader.fetch` gets the bytes from wherever the reference says, if `IMAGE_SOURCES` allows it;
-`check_sha256` names them; `decode` turns them into pixels. `stream/io/` holds a module for each
-kind of source, `stream/decoding.py` the formats.
+`check_sha256` names them; `open_photograph` turns them into pixels, `decode` into all of them.
+`stream/io/` holds a module for each kind of source, `stream/decoding.py` the formats.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from schemas.errors import (
     ImageUnavailable,
 )
 from schemas.requests import ImageRef
-from stream.decoding import decode
+from stream.decoding import decode, open_photograph
 from stream.io.blobs import BlobStore
 from stream.io.files import read_file
 from stream.io.objects import open_bucket, read_object
@@ -45,7 +45,14 @@ from stream.io.sources import (
 )
 from stream.io.web import WebClient, WebLimits
 
-__all__ = ["ImageReader", "ImageSettings", "check_sha256", "decode", "public_uri"]
+__all__ = [
+    "ImageReader",
+    "ImageSettings",
+    "check_sha256",
+    "decode",
+    "open_photograph",
+    "public_uri",
+]
 
 _FILE_THREADS = 8
 

@@ -9,14 +9,19 @@ from contextlib import contextmanager
 import numpy as np
 
 from schemas import results
-from schemas.errors import InferenceFailed
+from schemas.errors import FacestreamError, InferenceFailed
 from schemas.topics import Operation
-from stream.analysis import analyze_face
+from stream.analysis import SeenFace, analyze_face
 from stream.models.loading import FaceModels
 from stream.models.protocols import Detections, Floats, Image
 from stream.models.settings import ModelSettings
 from stream.numbers import numbers
+from stream.photograph import Photograph
 from stream.vision.prominence import most_prominent_first
+
+#: the longer side of a face's box, at least: in the crops for landmarks and for the recogniser it
+#: has some 130, so that each of their pixels is made of several
+FINE_PX = 256
 
 
 class Pipeline:
@@ -27,10 +32,15 @@ class Pipeline:
         self._settings = settings
 
     def run(
-        self, image: Image, operation: Operation, max_faces: int, timings_ms: dict[str, float]
+        self,
+        image: Image | Photograph,
+        operation: Operation,
+        max_faces: int,
+        timings_ms: dict[str, float],
     ) -> list[results.Face]:
-        """All of `steps` at once."""
-        steps = self.steps(image, operation, max_faces, timings_ms)
+        """All of `steps` at once. image: also (H, W, 3) uint8 BGR."""
+        photograph = image if isinstance(image, Photograph) else Photograph.whole(image)
+        steps = self.steps(photograph, operation, max_faces, timings_ms)
         while True:
             try:
                 next(steps)
@@ -39,24 +49,30 @@ class Pipeline:
                 return faces
 
     def steps(
-        self, image: Image, operation: Operation, max_faces: int, timings_ms: dict[str, float]
+        self,
+        photograph: Photograph,
+        operation: Operation,
+        max_faces: int,
+        timings_ms: dict[str, float],
     ) -> Generator[None, None, list[results.Face]]:
         """The faces of an image, the most prominent first, in steps of one unit of work.
 
-        image: (H, W, 3) uint8 BGR. Yields after detection, after each face and before its analysis,
-        so that more urgent work can run in between, and returns the faces: with `max_faces` above 0
-        at most so many, and the others cost nothing. Adds the milliseconds of the stages that ran
-        (`detect`, `embed`, `analyze`) to `timings_ms`. Raises `InferenceFailed`.
+        Yields after detection, after each face and before its analysis, so that more urgent work
+        can run in between, and returns the faces, in the pixels of the whole image: with
+        `max_faces` above 0 at most so many, and the others cost nothing. A face that is small in
+        what detection saw is computed in finer pixels. Adds the milliseconds of the stages that ran
+        (`detect`, `embed`, `analyze`, and `decode` for finer pixels) to `timings_ms`. Raises
+        `InferenceFailed`, and what decoding raises.
         """
         with _stage("detect", timings_ms):
-            found = self._models.detector.detect(image)
+            found = self._models.detector.detect(photograph.seen)
             _demand_finite(found)
-            order = self._order(found, image)
+            order = self._order(found, photograph.seen)
             chosen = order[:max_faces] if max_faces > 0 else order
         yield
         faces = []
         for index in chosen:
-            face = yield from self._face(image, operation, found, int(index), timings_ms)
+            face = yield from self._face(photograph, operation, found, int(index), timings_ms)
             faces.append(face)
             if operation != "detect":
                 yield
@@ -70,25 +86,25 @@ class Pipeline:
 
     def _face(
         self,
-        image: Image,
+        photograph: Photograph,
         operation: Operation,
         found: Detections,
         index: int,
         timings_ms: dict[str, float],
     ) -> Generator[None, None, results.Face]:
-        box = found.boxes[index]
-        points = None if found.points is None else found.points[index]
+        box, points = found.boxes[index], None if found.points is None else found.points[index]
         embedding: Floats | None = None
         analysis: results.Analysis | None = None
-        if operation != "detect" and points is not None:
+        if operation != "detect":
+            seen = _seen(photograph, box, points, timings_ms)
             with _stage("embed", timings_ms):
-                embedding = self._models.recognizer.embed(image, points)
-                if embedding is not None and not np.isfinite(embedding).all():
-                    raise InferenceFailed("the recogniser gave numbers that are not finite")
+                embedding = self._embedding(seen)
         if operation == "analyze":
             yield
             with _stage("analyze", timings_ms):
-                analysis = analyze_face(self._models, image, box, points)
+                analysis = analyze_face(self._models, seen)
+        box = box * photograph.reduced_by
+        points = None if points is None else points * photograph.reduced_by
         return results.Face(
             bbox=results.Box(*numbers(box)),
             confidence=min(numbers(found.scores[index : index + 1])[0], 1.0),
@@ -97,6 +113,28 @@ class Pipeline:
             embedding_norm=None if embedding is None else _norm(embedding),
             analysis=analysis,
         )
+
+    def _embedding(self, seen: SeenFace) -> Floats | None:
+        if seen.points is None:
+            return None
+        embedding = self._models.recognizer.embed(seen.image, seen.points)
+        if embedding is not None and not np.isfinite(embedding).all():
+            raise InferenceFailed("the recogniser gave numbers that are not finite")
+        return embedding
+
+
+def _seen(
+    photograph: Photograph, box: Floats, points: Floats | None, timings_ms: dict[str, float]
+) -> SeenFace:
+    """In pixels that are fine enough for it. box, points: in those that detection saw."""
+    longer_px = float(max(box[2] - box[0], box[3] - box[1]))
+    reduced_by = photograph.reduction(longer_px, FINE_PX)
+    if reduced_by == photograph.reduced_by:
+        return SeenFace(photograph.seen, reduced_by, box, points)
+    with _stage("decode", timings_ms):
+        image = photograph.pixels(reduced_by)
+    finer = photograph.reduced_by // reduced_by
+    return SeenFace(image, reduced_by, box * finer, None if points is None else points * finer)
 
 
 def _norm(embedding: Floats) -> float:
@@ -116,7 +154,7 @@ def _stage(name: str, timings_ms: dict[str, float]) -> Iterator[None]:
     started = time.perf_counter()
     try:
         yield
-    except InferenceFailed:
+    except FacestreamError:
         raise
     except Exception as error:  # the libraries' exceptions share no base class
         raise InferenceFailed(f"{name} failed on this image ({type(error).__name__})") from error

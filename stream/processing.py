@@ -6,9 +6,6 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack
 
-import numpy as np
-from numpy.typing import NDArray
-
 from schemas.errors import CrashedWorker, FacestreamError, InferenceFailed, InvalidRequest
 from schemas.requests import parse_request
 from schemas.results import Face
@@ -21,6 +18,7 @@ from stream.io.producer import SendFailed
 from stream.lanes import Work
 from stream.models.loading import FaceModels
 from stream.outcome import Outcome, failed, invalid, succeeded, unpublishable
+from stream.photograph import Photograph
 from stream.pipeline import Pipeline
 from stream.publisher import Publisher
 from stream.repeats import Asked, Repeats
@@ -115,20 +113,22 @@ class Processor:
         job.check_deadline()
         lane = job.event.lane
         places = self._places[lane]
-        async with self._images.pixels(work, job, places) as pixels:
+        async with self._images.photograph(work, job, places) as photograph:
             await until_confirmed.enter_async_context(places.unconfirmed)
             priority, request = PRIORITIES[lane], job.request
             assert job.image.sha256 is not None  # what was decoded was read
             return await self._repeats.faces(
                 Asked(job.image.sha256, request.operation, request.max_faces),
                 priority,
-                lambda: self._compute.run(priority, lambda: self._steps(job, pixels)),
+                lambda: self._compute.run(priority, lambda: self._steps(job, photograph)),
             )
 
-    def _steps(self, job: Job, pixels: NDArray[np.uint8]) -> Generator[None, None, list[Face]]:
+    def _steps(self, job: Job, photograph: Photograph) -> Generator[None, None, list[Face]]:
         job.check_deadline()
         request = job.request
-        steps = self._pipeline.steps(pixels, request.operation, request.max_faces, job.timings_ms)
+        steps = self._pipeline.steps(
+            photograph, request.operation, request.max_faces, job.timings_ms
+        )
         while True:
             with self._notes.noted(job.event.position, alone=job.suspect):
                 try:

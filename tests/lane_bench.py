@@ -14,7 +14,6 @@ from typing import Any, Self, cast
 import cv2
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from schemas.requests import ImageRef
 from schemas.results import Box, Face, ModelInfo, Result
@@ -27,6 +26,7 @@ from stream.images import ImageReader
 from stream.lanes import Lane, LaneLimits
 from stream.models.loading import FaceModels
 from stream.outcome import Outcome
+from stream.photograph import Photograph
 from stream.pipeline import Pipeline
 from stream.processing import Processor
 from stream.publisher import Publisher
@@ -93,12 +93,12 @@ class FakePipeline:
 
     def steps(
         self,
-        pixels: NDArray[np.uint8],
+        photograph: Photograph,
         _operation: Operation,
         _max_faces: int,
         timings_ms: dict[str, float],
     ) -> Generator[None, None, list[Face]]:
-        width = pixels.shape[1]
+        width = photograph.width
         self.computed.append(width)
         assert self.gate.wait(5)
         timings_ms["detect"] = 1.0

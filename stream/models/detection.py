@@ -59,9 +59,13 @@ class ScrfdDetector:
         return found if len(found.boxes) else self._from_afar(image)
 
     def _look(self, image: Image) -> Detections:
-        """Doubtful faces too. Its last pixels go on beyond the image's edges: at a black border
-        faces that the edge cuts are overlooked."""
-        canvas, corner = _on_canvas(image, _whole(image), cv2.BORDER_REPLICATE)
+        """Doubtful faces too. The last pixels of a small image go on beyond its edges: at a black
+        border faces that the edge cuts are overlooked. A large one lies where the letterbox would
+        have it: moved by pixels the points, and with them the embeddings, would be others."""
+        size, corner, border = _whole(image), (0, 0), cv2.BORDER_CONSTANT
+        if max(image.shape[:2]) < self._size_px:
+            corner, border = _middle(image, size), cv2.BORDER_REPLICATE
+        canvas = _on_canvas(image, size, corner, border)
         found, points = self._model.detect(
             canvas, input_size=canvas.shape[1::-1], det_thresh=self._threshold * DOUBT
         )
@@ -69,8 +73,9 @@ class ScrfdDetector:
 
     def _from_afar(self, image: Image) -> Detections:
         """At half the size, in the middle of the same canvas, in black."""
-        half = _resized(image, max(image.shape[:2]) // 2)
-        canvas, corner = _on_canvas(half, _whole(image), cv2.BORDER_CONSTANT)
+        half, size = _resized(image, max(image.shape[:2]) // 2), _whole(image)
+        corner = _middle(half, size)
+        canvas = _on_canvas(half, size, corner, cv2.BORDER_CONSTANT)
         found, points = self._model.detect(canvas, input_size=canvas.shape[1::-1])
         return _placed(_detections(found, points), _scale(half, image), corner)
 
@@ -125,9 +130,14 @@ def _whole(image: Image) -> tuple[int, int]:
     return height, width
 
 
-def _on_canvas(image: Image, size: tuple[int, int], border: int) -> tuple[Image, tuple[int, int]]:
-    """The image in the middle, and its left and top. size: rows, columns. border: OpenCV's."""
-    high, wide = size[0] - image.shape[0], size[1] - image.shape[1]
-    left, top = wide // 2, high // 2
-    canvas = cv2.copyMakeBorder(image, top, high - top, left, wide - left, border)
-    return np.asarray(canvas, np.uint8), (left, top)
+def _middle(image: Image, size: tuple[int, int]) -> tuple[int, int]:
+    """Left and top of the image in the middle of a canvas. size: rows, columns."""
+    return (size[1] - image.shape[1]) // 2, (size[0] - image.shape[0]) // 2
+
+
+def _on_canvas(image: Image, size: tuple[int, int], corner: tuple[int, int], border: int) -> Image:
+    """size: rows, columns. corner: the image's left and top. border: OpenCV's."""
+    (height, width), (left, top) = image.shape[:2], corner
+    bottom, right = size[0] - height - top, size[1] - width - left
+    canvas = cv2.copyMakeBorder(image, top, bottom, left, right, border)
+    return np.asarray(canvas, np.uint8)

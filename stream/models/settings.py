@@ -55,3 +55,11 @@ class ModelSettings(BaseSettings):
     primary_face: PrimaryFace = Field(
         default="prominent", description="which face is the first: see stream/vision/prominence.py"
     )
+
+    @property
+    def enough_px(self) -> int | None:
+        """Pixels of the longer side that an image may be decoded to; `None`: all that it has.
+
+        `fixed` sees what InsightFace sees.
+        """
+        return self.det_size if self.det_size_mode == "image" else None

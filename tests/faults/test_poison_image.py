@@ -22,12 +22,12 @@ _CRASHING_DECODER = """
 import signal, sys
 if "stream.worker" in " ".join(sys.orig_argv):
     import stream.fetching as fetching
-    sound = fetching.decode
-    def decode(data, max_pixels):
+    sound = fetching.open_photograph
+    def decode(data, *sizes):
         if b"poison" in data[-16:]:
             signal.raise_signal(signal.SIGSEGV)  # in this thread, as a real one is
-        return sound(data, max_pixels)
-    fetching.decode = decode
+        return sound(data, *sizes)
+    fetching.open_photograph = decode
 """
 _MAX_ATTEMPTS = 3
 #: results that were published, and not yet acked when the process died, each time

@@ -44,12 +44,12 @@ _ENDLESS_DECODER = """
 import sys, time
 if "stream.worker" in " ".join(sys.orig_argv):
     import stream.fetching as fetching
-    sound = fetching.decode
-    def decode(data, max_pixels):
+    sound = fetching.open_photograph
+    def decode(data, *sizes):
         while b"poison" in data[-16:]:
             time.sleep(1)
-        return sound(data, max_pixels)
-    fetching.decode = decode
+        return sound(data, *sizes)
+    fetching.open_photograph = decode
 """
 
 

@@ -27,6 +27,7 @@ ALLOWED = {
         "stream.models",
         "stream.vision",
         "stream.numbers",
+        "stream.photograph",
     ),
     "http_edge": ("schemas", "stream.io", "http_edge"),
     "benchmarks": ("schemas", "stream", "benchmarks"),

@@ -16,6 +16,7 @@ from schemas.results import EmotionEngine, Liveness, ModelInfo
 from stream.models.loading import FaceModels
 from stream.models.protocols import Attributes, Detections, Floats, Image
 from stream.models.settings import ModelSettings
+from stream.photograph import Photograph
 from stream.pipeline import Pipeline
 
 IMAGE: NDArray[np.uint8] = np.random.default_rng(0).integers(0, 255, (100, 100, 3), np.uint8)
@@ -145,13 +146,13 @@ def test_the_most_confident_face_is_first_where_that_is_asked_for() -> None:
 
 def test_it_pauses_after_detection_and_after_each_face() -> None:
     fake = Fake()
-    steps = pipeline(fake).steps(IMAGE, "embed", 0, {})
+    steps = pipeline(fake).steps(Photograph.whole(IMAGE), "embed", 0, {})
     assert [fake.calls["embed"] for _ in steps] == [0, 1, 2, 3]
 
 
 def test_it_pauses_between_the_embedding_and_the_analysis_of_a_face() -> None:
     fake = Fake()
-    steps = pipeline(fake).steps(IMAGE, "analyze", 2, {})
+    steps = pipeline(fake).steps(Photograph.whole(IMAGE), "analyze", 2, {})
     done = [(fake.calls["embed"], fake.calls["locate"]) for _ in steps]
     assert done == [(0, 0), (1, 0), (1, 1), (2, 1), (2, 2)]
 
