@@ -20,6 +20,7 @@ LEAST_SLOPE = 0.01  # of 255, in the mean: less is what float32 rounds
 DARK_LEVEL, BRIGHT_LEVEL = 80.0, 180.0  # of 255: between them the mean is well exposed
 BLACK_LEVEL, WHITE_LEVEL = 5, 250  # of 255: beyond them a pixel says nothing
 FULL_CONTRAST = 40.0  # of 255: the standard deviation at which light is no longer flat
+FACE_SHARE = 0.8  # of the box's sides: beyond it hair and background begin
 
 Grey = NDArray[np.float32]
 
@@ -48,12 +49,12 @@ def illumination(face: NDArray[np.uint8]) -> float | None:
     """face: (H, W, 3) uint8 BGR, the box's pixels. Returns [0, 1]: 0 dark, burnt out or flat, 1
     well lit.
 
-    Of the grey levels in the ellipse that fits the box, where there is face and little else: the
-    product of exposure (1 while the mean lies between `DARK_LEVEL` and `BRIGHT_LEVEL`, falling to 0
-    at black and white), contrast (the standard deviation over `FULL_CONTRAST`, at most 1) and the
-    share of pixels that are neither black nor white. It is the light that came back from the face:
-    little light and very dark skin cannot be told apart. `None` for a face without pixels. Raises
-    `ValueError` for what is no image.
+    Of the grey levels in an ellipse in the box's middle, where there is face and little else, so
+    that it hardly follows how the box lies: the product of exposure (1 while the mean lies between
+    `DARK_LEVEL` and `BRIGHT_LEVEL`, falling to 0 at black and white), contrast (the standard
+    deviation over `FULL_CONTRAST`, at most 1) and the share of pixels that are neither black nor
+    white. It is the light that came back from the face: little light and very dark skin cannot be
+    told apart. `None` for a face without pixels. Raises `ValueError` for what is no image.
     """
     demand_bgr(face)
     if face.size == 0:
@@ -125,9 +126,9 @@ def _slopes(grey: Grey) -> Grey:
 
 
 def _ellipse(height: int, width: int) -> NDArray[np.bool_]:
-    """(height, width): the pixels whose centres lie in the ellipse that touches all four edges."""
+    """(height, width): the pixels whose centres lie in the ellipse of `FACE_SHARE` of the sides."""
     rows, columns = np.ogrid[:height, :width]
     down = (2 * rows + 1 - height) / height
     across = (2 * columns + 1 - width) / width
-    inside: NDArray[np.bool_] = down**2 + across**2 <= 1
+    inside: NDArray[np.bool_] = down**2 + across**2 <= FACE_SHARE**2
     return inside
