@@ -70,6 +70,7 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
     async def _stop_consumer(self) -> None:
         if self._consumer is not None and self._consumer.assignment():
             await self._consumer.settle_and_commit()
+            self._consumer.leave_for_good()
         await super()._stop_consumer()
 
 

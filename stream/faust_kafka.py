@@ -2,8 +2,10 @@
 
 Each point was measured on Faust 0.15.3 with aiokafka 0.14:
 
-* At a revocation it forgets its acks before it commits them: here the work in hand is finished and
-  committed first, so that a rebalance repeats nothing.
+* At a revocation it forgets its acks before it commits them, and while a commit is in progress it
+  makes no other: here the work in hand is finished and committed first, so that a rebalance
+  repeats nothing.
+* A worker with a stable group instance id never leaves its group: here one that stops does.
 * A partition whose fetching is taken up again waits for the poll in progress, up to a second: here
   the poll is woken.
 * While fetched records of any partition wait, aiokafka asks their broker for no others for 0.1 s: a
@@ -78,7 +80,18 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         """Stop the flow, finish what is in work, commit it."""
         self.stop_flow()
         await self.before_revocation()
+        # Faust commits nothing for who finds a commit in progress, which may be of older acks
+        await self.maybe_wait_for_commit_to_finish()
         await self.commit()
+
+    def leave_for_good(self) -> None:
+        """Let the others have the partitions at the stop, and not when the session has ended.
+
+        A stable group instance id keeps its share for a worker that will be back: aiokafka leaves
+        the group only without one.
+        """
+        coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - no setting
+        coordinator._group_instance_id = None  # noqa: SLF001
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         if self.assignment():

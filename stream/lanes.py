@@ -170,13 +170,20 @@ class Lane:
     async def drain(self, timeout_s: float) -> None:
         """Take nothing more in; wait until what is busy is settled, or the time is over.
 
-        It lasts until `forget_deliveries`. What waits for its image is left: it would keep the
-        lane busy, and is delivered again. Without the lease nothing would be settled.
+        It lasts until `forget_deliveries`. What waits for its image is left, to be delivered again,
+        unless a newer event of its partition is busy or settled: that one could not be acked, and
+        would be done twice. Without the lease nothing would be settled.
         """
         self._draining = True
         self._clear_waiting()
+        newest = {partition: ledger.newest_settled for partition, ledger in self._ledgers.items()}
         for work in self._works.values():
-            if work.parked and work.task is not None:
+            if not work.parked:
+                source, offset = work.event.source, work.event.offset
+                newest[source] = max(newest.get(source, offset), offset)
+        for work in self._works.values():
+            nothing_newer = work.event.offset > newest.get(work.event.source, -1)
+            if work.parked and nothing_newer and work.task is not None:
                 work.task.cancel()
         deadline = time.monotonic() + timeout_s
         while busy := [work.task for work in self._works.values() if work.task is not None]:

@@ -49,6 +49,12 @@ class Ledger:
         return acked
 
     @property
+    def newest_settled(self) -> int:
+        """The offset of the newest that is settled and waits for an older one; -1 for none."""
+        settled = (entry.offset for entry in reversed(self._entries) if entry.settled)
+        return next(settled, -1)
+
+    @property
     def span(self) -> int:
         """Entries from the oldest unsettled one to the newest: what a crash may repeat."""
         return len(self._entries)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ LONGEST_RECOVERY_S = 2.0
 _EVENTS_PER_S = 10
 _REDELIVERED_S = 60
 _COMMITTED_S = 15
+#: of all events, those that are not settled while the backlog is to last
+_LASTING_SHARE = 0.3
 
 
 @dataclass(slots=True)
@@ -32,7 +35,8 @@ class Backlog:
     """The workers, and where each event stands, by request id."""
 
     rig: Rig
-    positions: Mapping[str, Position]
+    photographs: Sequence[Path]
+    positions: dict[str, Position] = field(default_factory=dict)
     #: what the broker kept of the group; filled when all is settled
     log: GroupLog = field(default_factory=lambda: GroupLog((), ()))
 
@@ -41,6 +45,37 @@ class Backlog:
         """The results of these events, as they came, duplicates included."""
         records = self.rig.outputs.results
         return [record for record in records if record.result.request_id in self.positions]
+
+    async def publish(self, events: int) -> None:
+        """More of them, dealt to the partitions in turn."""
+        turn, first = self.rig.broker.partitions, len(self.positions)
+        requests = [
+            by_reference(self.photographs[number % len(self.photographs)]) | {"id": f"{number}"}
+            for number in range(first, first + events)
+        ]
+        assert first % turn == events % turn == 0, "each partition has its next ones"
+        await self.rig.publish(requests)
+        for number in range(first, first + events):
+            where = Position(self.rig.topics.images, number % turn, number // turn)
+            self.positions[f"{number}"] = where
+
+    @asynccontextmanager
+    async def lasting(self) -> AsyncIterator[None]:
+        """More is published while the block lasts, as fast as it is worked off: how long a worker
+        takes to start depends on the machine."""
+        keeping_up = asyncio.create_task(self._keep_up(len(self.positions) // 2))
+        try:
+            yield
+        finally:
+            keeping_up.cancel()
+            await asyncio.gather(keeping_up, return_exceptions=True)
+
+    async def _keep_up(self, more: int) -> None:
+        while True:
+            left = len(self.positions) - len(self.rig.outputs.results)
+            if left < _LASTING_SHARE * len(self.positions):
+                await asyncio.shield(self.publish(more))
+            await asyncio.sleep(0.1)
 
     async def worked_off(self, share: float) -> None:
         """Wait until so much of it has results; there is more, or the fault shows nothing."""
@@ -117,21 +152,10 @@ async def backlog(
         "HEARTBEAT_INTERVAL_S": "0.5",
     }
     async with Rig(broker, workers=workers, environ=environ) as rig:
-        yield await _publish(rig, sorted(lfw.rglob("*.jpg")), events)
-
-
-async def _publish(rig: Rig, paths: Sequence[Path], events: int) -> Backlog:
-    requests = [
-        by_reference(paths[number % len(paths)]) | {"id": f"{number}"} for number in range(events)
-    ]
-    began_at = time.monotonic()
-    await rig.publish(requests)
-    settled = len(rig.outputs.results)
-    took_s = time.monotonic() - began_at
-    assert settled < events / 10, f"no backlog: {settled} of {events} settled in {took_s:.1f} s"
-    turn = rig.broker.partitions
-    positions = {
-        str(request["id"]): Position(rig.topics.images, number % turn, number // turn)
-        for number, request in enumerate(requests)
-    }
-    return Backlog(rig, positions)
+        fleet = Backlog(rig, sorted(lfw.rglob("*.jpg")))
+        began_at = time.monotonic()
+        await fleet.publish(events)
+        settled = len(rig.outputs.results)
+        took_s = time.monotonic() - began_at
+        assert settled < events / 10, f"no backlog: {settled} of {events} settled in {took_s:.1f} s"
+        yield fleet

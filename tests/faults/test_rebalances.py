@@ -28,11 +28,12 @@ async def test_workers_that_join_and_leave_repeat_nothing(
             ids = set(fleet.rig.outputs.statuses())
             settings = fleet.rig.settings.model_copy(update={"max_workers": 1})
             since = time.monotonic()
-            for _ in range(rebalances // 2):
-                async with Supervisor(settings, fleet.rig.environ) as joining:
-                    await joining.ready()
-                    await _held(fleet, ids, lambda held: held < broker.partitions)
-                await _held(fleet, ids, lambda held: held == broker.partitions)
+            async with fleet.lasting():
+                for _ in range(rebalances // 2):
+                    async with Supervisor(settings, fleet.rig.environ) as joining:
+                        await joining.ready()
+                        await _held(fleet, ids, lambda held: held < broker.partitions)
+                    await _held(fleet, ids, lambda held: held == broker.partitions)
             took_s = time.monotonic() - since
             fleet.assert_in_the_middle()
             fault = f"{rebalances} rebalances in {took_s:.0f} s"

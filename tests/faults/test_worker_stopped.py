@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.results import WorkerStatus
 from tests.apache_kafka import ApacheKafka
 from tests.brokers import on_kafka
 from tests.faults.backlog import LONGEST_RECOVERY_S, backlog
@@ -31,26 +32,42 @@ async def test_stopped_workers_end_in_time_with_0_and_repeat_nothing(
         async with backlog(broker, shared, events, workers=1) as fleet:
             outputs = fleet.rig.outputs
             staying = set(outputs.statuses())
+
+            def joined() -> list[WorkerStatus]:
+                words = outputs.statuses().values()
+                return [status for status in words if status.id not in staying]
+
+            def held_by(ids: set[str]) -> int:
+                held = (outputs.statuses()[each].partitions for each in ids)
+                return sum(len(each.get(fleet.rig.topics.images, ())) for each in held)
+
             command = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "cli.main", "worker", "--workers", "1"),
                 env={**fleet.rig.environ, "WORKER_TIMEOUT": f"{_WORKER_TIMEOUT_S}"},
                 stdout=asyncio.subprocess.PIPE,
             )
             assert command.stdout is not None
-            assert (await command.stdout.readline()).startswith(b"Ready")
-            await fleet.worked_off(0.5)
-            since = time.monotonic()
-            command.send_signal(signal.SIGTERM)
-            assert await command.wait() == 0
-            took_s = time.monotonic() - since
+            async with fleet.lasting():
+                assert (await command.stdout.readline()).startswith(b"Ready")
+                await outputs.until(
+                    lambda: sum(one.settled for one in joined()) > 0, 30, "its share in the work"
+                )
+                since = time.monotonic()
+                command.send_signal(signal.SIGTERM)
+                assert await command.wait() == 0
+                took_s = time.monotonic() - since
+                await outputs.until(
+                    lambda: held_by(staying) == broker.partitions, 20, "the others with its share"
+                )
+                handed_over_s = time.monotonic() - since - took_s
             fleet.assert_in_the_middle()
             outcome = await fleet.outcome(10, "SIGTERM of one of two workers", since)
             fault_row(outcome)
-            gone = [status for status in outputs.statuses().values() if status.id not in staying]
+            gone = joined()
 
     fleet.assert_none_lost(outcome, duplicates=0)
     assert outcome.recovered_s is not None
     assert outcome.recovered_s < LONGEST_RECOVERY_S
     assert took_s < _WORKER_TIMEOUT_S
+    assert handed_over_s < fleet.rig.settings.session_timeout_s / 2, "it did not leave its group"
     assert [status.state for status in gone] == ["stopped"], "it was killed"
-    assert sum(status.settled for status in gone) > 0, "it had no share in the work"

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import pytest
+
 from stream.event import Event, Partition
 from stream.lanes import Lane, LaneLimits, Work
 
@@ -178,7 +180,7 @@ async def test_work_for_partitions_that_another_worker_holds_is_stopped() -> Non
 
 
 async def test_draining_waits_for_what_is_busy_and_leaves_what_is_parked() -> None:
-    bench = Bench(parked={0})
+    bench = Bench(parked={1})
     bench.deliver(0, 1)
     for _ in range(3):
         await asyncio.sleep(0)
@@ -186,9 +188,9 @@ async def test_draining_waits_for_what_is_busy_and_leaves_what_is_parked() -> No
     await asyncio.sleep(0)
     assert not drained.done()
     bench.deliver(2)
-    await bench.end(1)
+    await bench.end(0)
     await asyncio.wait_for(drained, 1)
-    assert bench.ends[0].cancelled()
+    assert bench.ends[1].cancelled()
     assert bench.lane.in_flight == 0
     assert bench.started == [0, 1]
     bench.lane.forget_deliveries()
@@ -196,6 +198,25 @@ async def test_draining_waits_for_what_is_busy_and_leaves_what_is_parked() -> No
     await asyncio.sleep(0)
     assert bench.started == [0, 1, 2]
     await bench.lane.cancel()
+
+
+@pytest.mark.parametrize("settled_before", [True, False])
+async def test_draining_waits_for_what_is_parked_when_a_newer_event_could_not_be_acked(
+    settled_before: bool,
+) -> None:
+    bench = Bench(parked={0})
+    bench.deliver(0, 1)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    if settled_before:
+        await bench.end(1)
+    drained = asyncio.create_task(bench.lane.drain(5.0))
+    await asyncio.sleep(0)
+    await bench.end(*([] if settled_before else [1]))
+    assert not drained.done()
+    await bench.end(0)
+    await asyncio.wait_for(drained, 1)
+    assert bench.acked == [0, 1]
 
 
 async def test_an_error_that_leaves_an_event_unsettled_crashes_the_worker() -> None:
