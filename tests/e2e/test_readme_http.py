@@ -24,7 +24,7 @@ _FIXED_TEXTS = frozenset({"status", "model", "version", "state", "message", "err
 #: numbers of the moment, and of how partitions were dealt
 _CHANGING = frozenset({"last_heard_s", "uptime_s", "partitions"})
 #: processors and libraries round differently
-_ABOUT = {"rel": 0.03, "abs": 0.02}
+_ABOUT_REL, _ABOUT_ABS = 0.03, 0.02
 
 Json = dict[str, "Json"] | list["Json"] | str | float | bool | None
 
@@ -125,7 +125,7 @@ def _about(shown: Json, answer: Json) -> bool:
     """Whether numbers are the same but for their rounding; of anything else it says nothing."""
     if _kind(shown) is not float:
         return True
-    return bool(answer == pytest.approx(shown, **_ABOUT))
+    return bool(answer == pytest.approx(shown, rel=_ABOUT_REL, abs=_ABOUT_ABS))
 
 
 def _kind(value: Json) -> type:

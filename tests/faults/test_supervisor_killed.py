@@ -16,7 +16,7 @@ import orjson
 import psutil
 import pytest
 
-from stream.crash_notes import read_notes
+from stream.crash_notes import left_behind, read_notes
 from stream.event import Position
 from stream.io.producer import Producer
 from tests.apache_kafka import ApacheKafka
@@ -129,6 +129,8 @@ async def test_what_killed_a_whole_host_is_known_when_its_notes_outlive_it(
         for pid in workers:
             os.kill(pid, signal.SIGKILL)
         await host.wait()
+        # a process of many threads is long dead before the last of them lets go of its files
+        await rig.outputs.until(lambda: any(left_behind(notes)), 15, "the host's end")
         async with rig:
             results = await rig.outputs.settled((file.name for file in files), 60)
         assert noted() == []
