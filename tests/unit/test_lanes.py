@@ -216,7 +216,7 @@ async def test_draining_waits_for_what_is_parked_when_a_newer_event_could_not_be
     assert not drained.done()
     await bench.end(0)
     await asyncio.wait_for(drained, 1)
-    assert bench.acked == [0, 1]
+    assert bench.acked == [(0, 1), (1, 1)]
 
 
 async def test_an_error_that_leaves_an_event_unsettled_crashes_the_worker() -> None:
