@@ -27,9 +27,21 @@ _LEADER_CHANGES = (
 class TopicMissing(Exception):
     """The topic is not there; the message says what creates it."""
 
+    @classmethod
+    def named(cls, topic: str) -> Self:
+        return cls(f"there is no topic {topic}: `facestream topics` creates it")
+
 
 class BrokerAway(Exception):
     """Nothing answers at the address; the message names it."""
+
+    @classmethod
+    def at(cls, settings: KafkaSettings, error: KafkaException) -> Self:
+        return cls(
+            f"no broker answers at {settings.kafka_bootstrap_servers} "
+            f"({error.args[0].str()}): `facestream up` starts one, KAFKA_BOOTSTRAP_SERVERS "
+            "names another"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +130,9 @@ def check_topic(
     try:
         found = client.list_topics(topic, timeout=_ANSWER_TIMEOUT_S).topics[topic]
     except KafkaException as error:
-        raise BrokerAway(
-            f"no broker answers at {settings.kafka_bootstrap_servers} "
-            f"({error.args[0].str()}): `facestream up` starts one, KAFKA_BOOTSTRAP_SERVERS "
-            "names another"
-        ) from None
+        raise BrokerAway.at(settings, error) from None
     if found.error is not None:
-        raise TopicMissing(
-            f"there is no topic {topic} ({found.error.str()}): `facestream topics` creates it"
-        )
+        raise TopicMissing.named(topic)
     return sorted(found.partitions)
 
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "up": "workers and the HTTP API, and the embedded broker unless another is named",
     "publish": "photographs in: publish them as requests",
     "consume": "faces out: follow a result topic, or write it to a file",
+    "top": "what goes on: workers, lag, images a second, stages, dead letters",
     "rejected": "dead letters: list them, look into one, send them again",
     "worker": "the worker processes of this host",
     "edge": "the HTTP API in front of the stream",

@@ -10,13 +10,13 @@ from pydantic import Field
 
 from stream.images import ImageSettings
 from stream.io.blobs import BlobSettings
-from stream.io.kafka import KafkaSettings
+from stream.io.kafka import GroupSettings
 from stream.models.settings import ModelSettings
 
 Seconds = Annotated[float, Field(gt=0)]
 
 
-class WorkerSettings(KafkaSettings, ImageSettings, BlobSettings, ModelSettings):
+class WorkerSettings(GroupSettings, ImageSettings, BlobSettings, ModelSettings):
     """The environment's names are the fields' names in capitals."""
 
     max_workers: int = Field(
@@ -27,7 +27,6 @@ class WorkerSettings(KafkaSettings, ImageSettings, BlobSettings, ModelSettings):
         description="seconds: a worker that hangs longer in one step is killed and started "
         "again; the longest that a graceful stop may take",
     )
-    consumer_group: str = Field(default="facestream", min_length=1)
 
     max_attempts: int = Field(
         default=3, ge=1, description="deaths of a worker over one event, then it is dead-lettered"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from confluent_kafka import KafkaError
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.topics import DEFAULT_PREFIX, MAX_MESSAGE_BYTES, Topics
@@ -174,6 +174,12 @@ class KafkaSettings(BaseSettings):
                 self.kafka_ssl_certificate_location, self.kafka_ssl_key_location
             )
         return context
+
+
+class GroupSettings(KafkaSettings):
+    """And the group in which the workers share the partitions."""
+
+    consumer_group: str = Field(default="facestream", min_length=1)
 
 
 class _ErrorLog:
