@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -9,6 +11,7 @@ import click
 from cli.failures import Failure
 
 TOPICS = ("embeddings", "detections", "analyses", "rejected", "workers")
+_NO_RESULTS = ("rejected", "workers")
 
 
 @click.command("consume")
@@ -26,6 +29,17 @@ TOPICS = ("embeddings", "detections", "analyses", "rejected", "workers")
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write to faces.parquet (a row for each face) or results.jsonl (a line for each result).",
 )
+@click.option(
+    "--draw",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Draw what was found on the photographs, into this folder. They are read where "
+    "IMAGE_SOURCES allows, and from the blob store.",
+)
+@click.option(
+    "--photographs",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="With --draw: the folder that was published, whose small files travelled in their events.",
+)
 def command(
     *,
     topic: str,
@@ -34,6 +48,8 @@ def command(
     timeout: float | None,
     as_json: bool,
     out: Path | None,
+    draw: Path | None,
+    photographs: Path | None,
 ) -> None:
     """Follow a topic of results (default: embeddings), of dead letters or of heartbeats until
     Ctrl-C. A result that comes twice is shown once.
@@ -41,31 +57,52 @@ def command(
     from cli.connection import connected
     from cli.following import Follower
     from cli.reading import Limits, follow, until_signal
-    from cli.sinks import open_sink
+    from cli.sinks import Sink, open_sink
     from stream.io.kafka import KafkaSettings
 
-    if out is not None and (problem := _unfit(topic, out, as_json=as_json)):
+    if problem := _unfit(topic, as_json=as_json, out=out, draw=draw, photographs=photographs):
         raise click.UsageError(problem)
-    settings = connected(KafkaSettings)
+    settings: KafkaSettings
+    sink_of: Callable[[], Sink]
+    if draw is None:
+        settings = connected(KafkaSettings)
+        sink_of = partial(open_sink, topic, as_json=as_json, out=out)
+    else:
+        from cli.pictures import Pictures, PictureSettings
+
+        settings = connected(PictureSettings)
+        sink_of = partial(Pictures, draw, settings, photographs)
     name: str = getattr(settings.topics, topic)
-    once = topic not in ("rejected", "workers")
+    once = topic not in _NO_RESULTS
     with (
         until_signal() as interrupted,
         Follower(settings, name, from_beginning=from_beginning) as follower,
-        open_sink(topic, as_json=as_json, out=out) as sink,
+        sink_of() as sink,
     ):
         came = follow(follower, sink, Limits(count, timeout), interrupted, once=once)
-    if out is not None:
-        click.echo(f"{came} events in {out}")
+    if (told := sink.told(came)) is not None:
+        click.echo(told)
     if count is not None and came < count:
         raise Failure(f"{came} of {count} events came")
 
 
-def _unfit(topic: str, out: Path, *, as_json: bool) -> str | None:
-    if as_json:
-        return "--json prints, --out writes: one of them"
-    if out.suffix not in (".parquet", ".jsonl"):
+def _unfit(
+    topic: str,
+    *,
+    as_json: bool,
+    out: Path | None,
+    draw: Path | None,
+    photographs: Path | None,
+) -> str | None:
+    """What is wrong with the options together."""
+    if sum((as_json, out is not None, draw is not None)) > 1:
+        return "--json prints, --out writes, --draw draws: one of them"
+    if photographs is not None and draw is None:
+        return "--photographs is for --draw"
+    if draw is not None and topic in _NO_RESULTS:
+        return f"--draw: {topic} has no faces"
+    if out is not None and out.suffix not in (".parquet", ".jsonl"):
         return f"--out: {out.name} is neither .parquet nor .jsonl"
-    if out.suffix == ".parquet" and topic in ("rejected", "workers"):
+    if out is not None and out.suffix == ".parquet" and topic in _NO_RESULTS:
         return f"--out: {topic} has no faces; write it to a .jsonl file"
     return None

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.drawing import annotate
+from cli.drawing import annotate, footer
 from cli.failures import Failure
 from cli.following import Follower
 from cli.photographs import Photograph, find
@@ -215,9 +215,7 @@ def _cells(row: Row) -> list[Text]:
 def _draw(path: Path, result: Result, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     image = decode(path.read_bytes(), WorkerSettings.model_fields["max_image_pixels"].default)
-    faces = f"{len(result.faces)} face{'' if len(result.faces) == 1 else 's'}"
-    pack = result.model.pack if result.model else "no model"
-    picture = annotate(image, result, f"{path.name}  ·  {faces}  ·  {pack}")
+    picture = annotate(image, result, footer(path.name, result))
     if not cv2.imwrite(str(out / path.name), picture):
         raise OSError(f"{out / path.name} could not be written")
 

@@ -36,6 +36,7 @@ class ParquetFile:
                 "or write to a .jsonl file"
             ) from None
         self._pa = pa
+        self._path = path
         self._schema = _schema(pa)
         self._writer = parquet.ParquetWriter(path, self._schema, compression="zstd")
         self._rows: list[dict[str, Any]] = []
@@ -63,6 +64,9 @@ class ParquetFile:
         if len(self._rows) >= _ROWS_AT_ONCE:
             self._flush()
         return True
+
+    def told(self, came: int) -> str | None:
+        return f"{came} events in {self._path}"
 
     def _flush(self) -> None:
         if self._rows:

@@ -32,6 +32,9 @@ class Sink(Protocol):
     def take(self, record: Record) -> bool:
         """False for what is not of this topic's kind: it is left out."""
 
+    def told(self, came: int) -> str | None:
+        """What is said at the end of so many events; `None`: nothing."""
+
 
 class Screen:
     """A line for each result, dead letter or heartbeat."""
@@ -60,6 +63,9 @@ class Screen:
         except ValidationError:
             return False
         return True
+
+    def told(self, came: int) -> str | None:  # noqa: ARG002 - the protocol gives it
+        return None
 
     def _show_result(self, record: Record) -> None:
         result = Result.model_validate_json(record.value or b"")
@@ -115,6 +121,9 @@ class JsonLines:
         self._file.flush()
         return True
 
+    def told(self, came: int) -> str | None:  # noqa: ARG002 - the protocol gives it
+        return None
+
 
 def open_sink(topic: str, *, as_json: bool, out: Path | None) -> Sink:
     """Raises `ParquetMissing` for a .parquet file without pyarrow, `OSError`."""
@@ -130,6 +139,10 @@ def open_sink(topic: str, *, as_json: bool, out: Path | None) -> Sink:
 class _JsonFile(JsonLines):
     def __init__(self, topic: str, path: Path) -> None:
         super().__init__(topic, path.open("wb"))
+        self._path = path
+
+    def told(self, came: int) -> str | None:
+        return f"{came} events in {self._path}"
 
     def __exit__(
         self,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from cli.drawing import LEAST_LONG_SIDE, OTHER, PRIMARY, Pixels, annotate, label
+from cli.drawing import LEAST_LONG_SIDE, OTHER, PRIMARY, Pixels, annotate, footer, label
 from cli.labels import Area, place
 from schemas.results import Box, Face, Point, Result
 
@@ -92,6 +93,31 @@ def test_a_synthetic_face_is_called_so_across_the_picture() -> None:
 def test_a_label_says_what_is_known_and_no_more() -> None:
     assert label(golden("result_analysis").faces[0]) == "female 47  happy  0.88"
     assert [label(f) for f in golden("result_analysis_of_less").faces] == ["male 0  0.88", "0.88"]
+
+
+def test_the_line_below_says_what_it_is() -> None:
+    assert footer("a.jpg", result()) == "a.jpg  ·  0 faces  ·  buffalo_s"
+    assert footer("a.jpg", result(Box(1, 1, 6, 6))) == "a.jpg  ·  1 face  ·  buffalo_s"
+    nothing = golden("result_failed").model_copy(update={"model": None})
+    assert footer("a.jpg", nothing) == "a.jpg  ·  0 faces  ·  no model"
+
+
+def test_a_picture_looks_the_same_whatever_its_size() -> None:
+    small = annotate(grey(1200, 900), result(Box(300, 300, 500, 550)))
+    large = annotate(grey(4800, 3600), result(Box(1200, 1200, 2000, 2200)))
+    reduced = cv2.resize(large, (1200, 900), interpolation=cv2.INTER_AREA)
+    difference = np.abs(reduced.astype(int) - small.astype(int)).mean(axis=2)
+    drawn_on = (small != GREY).any(axis=2)
+    assert drawn_on.mean() > 0.005
+    assert ((difference > 60) & drawn_on).sum() < 0.25 * drawn_on.sum()
+    assert (difference > 60).sum() < 0.3 * drawn_on.sum()
+
+
+def test_points_do_not_hide_a_small_face() -> None:
+    small, large = Box(300, 300, 340, 350), Box(300, 300, 400, 425)
+    inside = (slice(305, 335), slice(305, 335))
+    assert (annotate(grey(1200, 900), result(small))[inside] == GREY).all()
+    assert not (annotate(grey(1200, 900), result(large))[inside] == GREY).all()
 
 
 def test_three_hundred_faces_are_drawn() -> None:
