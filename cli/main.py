@@ -19,6 +19,7 @@ COMMANDS = {
     "rejected": "dead letters: list them, look into one, send them again",
     "worker": "the worker processes of this host",
     "edge": "the HTTP API in front of the stream",
+    "health": "whether this host's workers or edge are well, by exit code",
     "topics": "create or check the topics on a real cluster",
     "models": "the packs of models: files, hashes, licence",
     "landmarks": "the 106 landmarks and the 68 picked from them, drawn on a face",

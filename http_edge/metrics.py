@@ -62,6 +62,11 @@ class EdgeMetrics:
             "Requests that wait for their reply.",
             registry=self.registry,
         )
+        self._able_workers = Gauge(
+            "facestream_edge_able_workers",
+            "Workers heard that would answer a request; 0: callers are told 503.",
+            registry=self.registry,
+        )
         self._late = Counter(
             "facestream_edge_late_replies",
             "Replies for which nobody waited any more.",
@@ -100,6 +105,7 @@ class EdgeMetrics:
     def unknown_reply(self) -> None:
         self._unknown.inc()
 
-    def exposed(self) -> bytes:
+    def exposed(self, able_workers: int) -> bytes:
         """Everything in Prometheus' text format, for `CONTENT_TYPE`."""
+        self._able_workers.set(able_workers)
         return exposition.generate_latest(self.registry)

@@ -72,7 +72,9 @@ async def _packaged(request: web.Request) -> web.FileResponse:
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    exposed = request.app[EDGE].metrics.exposed()
+    edge = request.app[EDGE]
+    able_workers = sum(worker.able for worker in edge.gateway.workers)
+    exposed = edge.metrics.exposed(able_workers)
     return web.Response(body=exposed, headers={"Content-Type": metrics.CONTENT_TYPE})
 
 

@@ -105,6 +105,16 @@ class WorkerMetrics:
             "Replies that could not be sent.",
             registry=self.registry,
         )
+        self._cache_hits = Counter(
+            "facestream_result_cache_hits",
+            "Images whose faces were remembered, or about to be computed for an equal request.",
+            registry=self.registry,
+        )
+        self._cache_misses = Counter(
+            "facestream_result_cache_misses",
+            "Images that were computed although RESULT_CACHE_BYTES is above 0.",
+            registry=self.registry,
+        )
         self._model_load = Gauge(
             "facestream_model_load_seconds",
             "What loading the models took; 0 until they are loaded.",
@@ -128,6 +138,14 @@ class WorkerMetrics:
 
     def reply_failed(self) -> None:
         self._replies_failed.inc()
+
+    def remembered(self) -> None:
+        """The faces of an image were there already."""
+        self._cache_hits.inc()
+
+    def not_remembered(self) -> None:
+        """An image is computed, and its faces could have been there already."""
+        self._cache_misses.inc()
 
     def models_loaded(self, seconds: float) -> None:
         self._model_load.set(seconds)

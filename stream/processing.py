@@ -16,6 +16,7 @@ from stream.event import LaneName, Position
 from stream.fetching import ImageSource, Job, LanePlaces
 from stream.io.producer import SendFailed
 from stream.lanes import Work
+from stream.metrics import WorkerMetrics
 from stream.models.loading import FaceModels
 from stream.outcome import Outcome, failed, invalid, succeeded, unpublishable
 from stream.photograph import Photograph
@@ -44,6 +45,7 @@ class Processor:
         publisher: Publisher,
         notes: CrashNotes,
         deaths: Callable[[Position], int],
+        metrics: WorkerMetrics,
     ) -> None:
         self._settings = settings
         self._images = images
@@ -53,7 +55,7 @@ class Processor:
         self._publisher = publisher
         self._notes = notes
         self._deaths = deaths
-        self._repeats = Repeats(settings.result_cache_bytes)
+        self._repeats = Repeats(settings.result_cache_bytes, metrics)
         self._places = {name: LanePlaces(name, settings) for name in PRIORITIES}
 
     async def handle(self, work: Work) -> None:

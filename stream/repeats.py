@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from schemas.results import Face
 from schemas.topics import Operation
+from stream.metrics import WorkerMetrics
 
 
 class Asked(NamedTuple):
@@ -26,8 +27,9 @@ class Repeats:
     With a limit of 0 nothing is remembered and nobody waits for another.
     """
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, metrics: WorkerMetrics) -> None:
         self._limit_bytes = limit_bytes
+        self._metrics = metrics
         self._size_bytes = 0
         self._kept: OrderedDict[Asked, bytes] = OrderedDict()
         self._computing: dict[tuple[Asked, int], asyncio.Event] = {}
@@ -44,8 +46,10 @@ class Repeats:
         while (kept := self._kept.get(asked)) is None:
             first = self._computing.get(place)
             if first is None:
+                self._metrics.not_remembered()
                 return await self._first(place, compute)
             await first.wait()
+        self._metrics.remembered()
         self._kept.move_to_end(asked)
         faces: list[Face] = pickle.loads(kept)  # noqa: S301 - bytes of this process alone
         return faces

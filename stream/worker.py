@@ -157,6 +157,7 @@ async def _work(worker: Worker, models: FaceModels, notes: CrashNotes) -> None:
             publisher=worker.publisher,
             notes=notes,
             deaths=crash_log.deaths,
+            metrics=worker.metrics,
         )
         stack.callback(processor.close)
         await stack.enter_async_context(_background(worker, _say(worker, producer)))

@@ -24,6 +24,7 @@ from stream.event import Event, LaneName, Position
 from stream.fetching import UNCONFIRMED_PLACES, ImageSource, LanePlaces
 from stream.images import ImageReader
 from stream.lanes import Lane, LaneLimits
+from stream.metrics import WorkerMetrics
 from stream.models.loading import FaceModels
 from stream.outcome import Outcome
 from stream.photograph import Photograph
@@ -128,6 +129,7 @@ class Bench:
         self.reader = FakeReader()
         self.pipeline = FakePipeline()
         self.publisher = FakePublisher()
+        self.metrics = WorkerMetrics()
         self.deaths: Counter[Position] = Counter()
         self.acked: list[int] = []
         self.crashes: list[BaseException] = []
@@ -142,6 +144,7 @@ class Bench:
             publisher=cast(Publisher, self.publisher),
             notes=self._notes,
             deaths=lambda position: self.deaths[position],
+            metrics=self.metrics,
         )
         self.lane = Lane(
             name=lane,

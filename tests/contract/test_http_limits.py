@@ -12,8 +12,9 @@ from typing import Any
 import orjson
 import pytest
 
+from http_edge.workers import HeardWorker
 from schemas.results import Result
-from tests.edge_fake import AUTHORIZED, KEY, PNG, Asked, FakeEdge, fake_edge
+from tests.edge_fake import AUTHORIZED, KEY, PNG, Asked, FakeEdge, fake_edge, status_of_worker
 
 GOLDEN = Path(__file__).parent / "golden"
 TEXT = base64.b64encode(PNG).decode()
@@ -290,6 +291,7 @@ async def test_metrics_are_a_closed_list_that_prometheus_reads(tmp_path: Path) -
             families = list(text_string_to_metric_families(await response.text()))
     ours = {family.name for family in families if family.name.startswith("facestream")}
     assert {name for name in ours if not name.endswith("_created")} == {
+        "facestream_edge_able_workers",
         "facestream_edge_images_in_flight",
         "facestream_edge_late_replies",
         "facestream_edge_pending_replies",
@@ -301,3 +303,13 @@ async def test_metrics_are_a_closed_list_that_prometheus_reads(tmp_path: Path) -
         "facestream_edge_uploads",
     }
     assert all(family.documentation for family in families)
+
+
+async def test_metrics_say_how_many_workers_would_answer_now(tmp_path: Path) -> None:
+    async with fake_edge(tmp_path, ok()) as edge:
+        for able in ((), (False,), (True, False, True)):
+            status = status_of_worker()
+            edge.gateway.heard = [HeardWorker(status, 0.25, able=one) for one in able]
+            async with edge.client.get("/metrics") as response:
+                assert response.status == 200
+            assert value(edge, "able_workers") == sum(able)

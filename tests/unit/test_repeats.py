@@ -12,6 +12,7 @@ import pytest
 
 from schemas.errors import InferenceFailed
 from schemas.results import Box, Face
+from stream.metrics import WorkerMetrics
 from stream.repeats import Asked, Repeats
 from tests.lane_bench import FACE, Bench, png
 
@@ -76,6 +77,22 @@ async def test_by_default_nothing_is_remembered(tmp_path: Path) -> None:
         for _ in range(2):
             await bench.settled(bench.deliver(_inline("r", png())))
         assert bench.pipeline.computed == [6, 6]
+        assert _counted(bench) == (0, 0)
+
+
+async def test_what_was_remembered_is_counted_and_so_is_what_had_to_be_computed(
+    bench: Bench,
+) -> None:
+    bench.pipeline.gate.clear()
+    at_once = [bench.deliver(_inline(f"r-{n}", png())) for n in range(2)]
+    await bench.until(lambda: bench.pipeline.computed == [6])
+    assert _counted(bench) == (0, 1), "who waits has nothing yet"
+    bench.pipeline.gate.set()
+    for offset in at_once:
+        await bench.settled(offset)
+    await bench.settled(bench.deliver(_inline("again", png())))
+    await bench.settled(bench.deliver(_inline("other", png(7))))
+    assert _counted(bench) == (2, 2)
 
 
 async def test_a_failure_is_not_remembered(bench: Bench) -> None:
@@ -83,6 +100,12 @@ async def test_a_failure_is_not_remembered(bench: Bench) -> None:
     assert await bench.failure(bench.deliver(_inline("r", png()))) == "inference_failed"
     bench.pipeline.errors.clear()
     assert (await bench.settled(bench.deliver(_inline("r", png())))).status == "ok"
+
+
+def _counted(bench: Bench) -> tuple[float | None, ...]:
+    """(hits, misses)"""
+    names = (f"facestream_result_cache_{what}_total" for what in ("hits", "misses"))
+    return tuple(bench.metrics.registry.get_sample_value(name) for name in names)
 
 
 def _asked(number: int) -> Asked:
@@ -99,7 +122,7 @@ def _computing(calls: list[int], number: int) -> Callable[[], Awaitable[list[Fac
 
 async def test_what_is_kept_is_bounded_and_the_longest_unasked_goes_first() -> None:
     calls: list[int] = []
-    repeats = Repeats(20_000)  # a face with its embedding has some 5 KB
+    repeats = Repeats(20_000, WorkerMetrics())  # a face with its embedding has some 5 KB
 
     async def ask(number: int) -> None:
         (face,) = await repeats.faces(_asked(number), 1, _computing(calls, number))
@@ -115,7 +138,7 @@ async def test_what_is_kept_is_bounded_and_the_longest_unasked_goes_first() -> N
 
 async def test_faces_larger_than_the_bound_are_given_and_not_kept() -> None:
     calls: list[int] = []
-    repeats = Repeats(1000)
+    repeats = Repeats(1000, WorkerMetrics())
     for _ in range(2):
         assert await repeats.faces(_asked(7), 1, _computing(calls, 7))
     assert calls == [7, 7]
@@ -123,7 +146,7 @@ async def test_faces_larger_than_the_bound_are_given_and_not_kept() -> None:
 
 async def test_who_waits_computes_it_himself_when_the_first_gives_up() -> None:
     calls: list[int] = []
-    repeats = Repeats(KEPT_BYTES)
+    repeats = Repeats(KEPT_BYTES, WorkerMetrics())
     begun = asyncio.Event()
 
     async def never() -> list[Face]:
@@ -144,7 +167,7 @@ async def test_who_waits_computes_it_himself_when_the_first_gives_up() -> None:
 
 async def test_the_urgent_do_not_wait_for_what_is_computed_behind_them() -> None:
     calls: list[int] = []
-    repeats = Repeats(KEPT_BYTES)
+    repeats = Repeats(KEPT_BYTES, WorkerMetrics())
     release = asyncio.Event()
 
     async def bulk() -> list[Face]:

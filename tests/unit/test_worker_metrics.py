@@ -27,6 +27,8 @@ _OF_A_WORKER = {
     "facestream_consumer_lag_events",
     "facestream_rebalances_total",
     "facestream_failed_replies_total",
+    "facestream_result_cache_hits_total",
+    "facestream_result_cache_misses_total",
     "facestream_model_load_seconds",
     "process_resident_memory_bytes",
 }
@@ -188,7 +190,7 @@ def test_the_readme_names_every_metric_of_ours() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     text = merged([Scraped("a", 1, busy_worker().exposed(Load()).decode())]).decode()
     families = [f for f in text_string_to_metric_families(text) if f.name.startswith("facestream_")]
-    assert len(families) == 11
+    assert len(families) == 13
     for family in families:
         suffix = "_total" if family.type == "counter" else ""
         assert f"`{family.name}{suffix}`" in readme, family.name
