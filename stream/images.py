@@ -60,7 +60,7 @@ _FILE_THREADS = 8
 class ImageSettings(BaseSettings):
     """What images may be read, how large, and for how long one may take."""
 
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
     #: the allow-list: comma-separated prefixes. Empty: inline data and the blob store only
     image_sources: str = ""

@@ -50,7 +50,7 @@ class BlobStoreUnavailable(BlobStoreError):
 class BlobSettings(BaseSettings):
     """Where blobs lie and for how long."""
 
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
     #: a folder, or `file://`, `s3://bucket/prefix`, `gs://`, `az://`
     blob_store_url: str = "./blobs"

@@ -20,7 +20,9 @@ SYNTHETIC = "synthetic"
 class ModelSettings(BaseSettings):
     """The environment's names are the fields' names in capitals."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, protected_namespaces=()
+    )
 
     model_pack: str = Field(
         default="buffalo_l",

@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings
 
 from cli.publishing import PublishSettings
 from http_edge.settings import EdgeSettings
+from stream.io.kafka import KafkaSettings
+from stream.models.settings import ModelSettings
 from stream.settings import WorkerSettings
 
 _LINES = (Path(__file__).parents[2] / ".env.example").read_text().splitlines()
@@ -39,6 +41,19 @@ def test_what_it_shows_are_the_defaults(
     for name, value in _SHOWN.items():
         if value:
             monkeypatch.setenv(name, value)
+    assert kind() == defaults
+
+
+@pytest.mark.parametrize("kind", [*_KINDS, KafkaSettings, ModelSettings])
+def test_a_variable_that_is_empty_counts_as_not_set(
+    kind: type[BaseSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in _SHOWN:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("API_KEY", "without-a-default")
+    defaults = kind()
+    for name in _SHOWN.keys() - {"API_KEY"}:
+        monkeypatch.setenv(name, "")
     assert kind() == defaults
 
 
