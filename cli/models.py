@@ -10,15 +10,19 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from stream.models import weights
 from stream.models.catalogue import FoundPack, ModelFile, found
 from stream.models.settings import ModelSettings
 
 
 @click.command("models")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def command(*, as_json: bool) -> None:
+@click.option("--download", is_flag=True, help="First download what the settings ask for.")
+def command(*, as_json: bool, download: bool) -> None:
     """List the model packs on this machine: files, hashes, licence."""
     settings = ModelSettings()
+    if download:
+        weights.ensure(settings)
     packs = found(settings)
     if as_json:
         click.echo(orjson.dumps([_document(pack) for pack in packs], option=orjson.OPT_INDENT_2))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
-import click
 import pytest
 
-from cli.main import cli
+from tests.command_lines import check_command
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -33,20 +31,6 @@ def commands(page: Path) -> list[str]:
     blocks = "\n".join(_BLOCK.findall(page.read_text(encoding="utf-8"))).replace("\\\n", " ")
     code = "\n".join([blocks, *_SPAN.findall(prose(page))])
     return [found.strip() for found in _COMMAND.findall(code)]
-
-
-def check_command(line: str) -> None:
-    """Follow a line from group to command. Raises `AssertionError` where it names what is not."""
-    command: click.Command = cli
-    context = click.Context(cli)
-    for word in shlex.split(line, comments=True):
-        if word.startswith("-"):
-            known = {name for option in command.params for name in option.opts}
-            assert word.partition("=")[0] in {*known, "--help"}, f"{line}: {word}"
-        elif isinstance(command, click.Group):
-            found = command.get_command(context, word)
-            assert found is not None, f"{line}: {word}"
-            command = found
 
 
 def anchors(page: Path) -> set[str]:
