@@ -44,6 +44,17 @@ def environment(name: str) -> dict[str, str]:
     return {key: str(value) for key, value in SERVICES[name].get("environment", {}).items()}
 
 
+def instruction(target: str, word: str) -> str:
+    """What stands behind the word, in a final stage of the Dockerfile."""
+    stage = re.search(
+        rf"^FROM runtime AS {target}$(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL
+    )
+    assert stage is not None
+    found = re.search(rf"^{word} (.*)$", stage[1], re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
 def published() -> Iterator[tuple[str, str, str]]:
     """(service, host's part, port inside)"""
     for name, service in SERVICES.items():
