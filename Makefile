@@ -7,7 +7,7 @@ PYTHON ?= python3
 RUN := $(UV) run --locked
 RUN_DEV := $(RUN) --group dev
 
-.PHONY: help demo test faults soak check format schemas docs bench
+.PHONY: help demo test faults soak check format schemas docs bench image-check
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -48,3 +48,6 @@ docs: $(UV)  ## draw docs/landmarks-106-to-68.png anew
 
 bench: $(UV)  ## images a second of the stream beside a bare loop over the same models
 	$(RUN_DEV) facestream bench
+
+image-check:  ## build both images with buildah on a Debian base, and try them (as root)
+	deploy/check-images

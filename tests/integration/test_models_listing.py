@@ -85,3 +85,21 @@ def test_an_addon_of_other_bytes_is_listed_and_marked(
     assert addons["in_use"] is True
     assert addons["licence"] == "non-commercial research only"
     assert [(file["task"], file["official"]) for file in addons["files"]] == [("liveness", False)]
+
+
+def test_what_is_asked_for_and_not_here_is_downloaded_before_it_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pack(_name: str, target: Path) -> None:
+        target.mkdir(parents=True)
+        synthetic_graphs.detector(target / "det.onnx")
+
+    monkeypatch.setattr(download, "pack", pack)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MODEL_PACK", "elsewhere")
+    monkeypatch.setenv("EMOTION_ENGINE", "off")
+    assert "elsewhere" not in _listed()
+    run = CliRunner().invoke(command, ["--download", "--json"], catch_exceptions=False)
+    (found,) = (pack for pack in orjson.loads(run.stdout) if pack["name"] == "elsewhere")
+    assert found["in_use"] is True
+    assert found["path"] == str(tmp_path / ".insightface/models/elsewhere")
