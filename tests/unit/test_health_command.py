@@ -40,7 +40,7 @@ def answering(answers: dict[str, tuple[int, bytes]]) -> Iterator[str]:
 
 
 def health(*words: str, **environ: str) -> Result:
-    return CliRunner(env={"HOST": None, "METRICS_HOST": None} | environ).invoke(
+    return CliRunner(env={"HOST": None, "METRICS_HOST": None, **environ}).invoke(
         cli, ["health", *words]
     )
 
