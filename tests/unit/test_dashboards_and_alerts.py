@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,10 @@ import pytest
 import yaml
 
 from tests.command_lines import check_command
+from tests.dashboards import DASHBOARDS, dashboard, expressions, panels, variables
 from tests.promql import exposed, read
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
-DASHBOARDS = sorted((DEPLOY / "grafana/dashboards").glob("*.json"))
 ALERTS = [
     rule
     for group in yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())["groups"]
@@ -48,30 +46,6 @@ _WATCHED = {
     "edge.json": {name for name in EXPOSED if name.startswith("facestream_edge_")}
     - {name for name in EXPOSED if name.endswith(("_created", "_seconds_sum", "_seconds_count"))},
 }
-#: Grafana's own variables, as it fills them in
-_FILLED_IN = {"$__rate_interval": "5m", "$__interval": "1m", "$__range": "1h"}
-
-
-def dashboard(path: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return document
-
-
-def panels(path: Path) -> list[dict[str, Any]]:
-    """Those that draw."""
-    return [panel for panel in dashboard(path)["panels"] if panel["type"] != "row"]
-
-
-def variables(path: Path) -> dict[str, dict[str, Any]]:
-    return {variable["name"]: variable for variable in dashboard(path)["templating"]["list"]}
-
-
-def filled_in(expression: str, names: Iterator[str]) -> str:
-    for name, value in _FILLED_IN.items():
-        expression = expression.replace(name, value)
-    for name in names:
-        expression = expression.replace(f"${name}", ".*")
-    return expression
 
 
 def check_query(expression: str) -> set[str]:
@@ -92,11 +66,9 @@ def check_query(expression: str) -> set[str]:
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.name)
 def test_a_dashboard_draws_only_what_is_exposed_and_all_that_is_to_be_watched(path: Path) -> None:
     drawn: set[str] = set()
-    for panel in panels(path):
-        for target in panel["targets"]:
-            expression = filled_in(target["expr"], iter(variables(path)))
-            assert "$" not in expression, expression
-            drawn |= check_query(expression)
+    for expression in expressions(path):
+        assert "$" not in expression, expression
+        drawn |= check_query(expression)
     assert drawn >= _WATCHED[path.name]
 
 
@@ -125,13 +97,8 @@ def test_every_panel_has_a_title_an_explanation_a_unit_and_a_legend(path: Path) 
         shown = {
             label for t in panel["targets"] for label in re.findall(r"{{(\w+)}}", t["legendFormat"])
         }
-        known = frozenset[str]().union(
-            *(
-                EXPOSED[name]
-                for t in panel["targets"]
-                for name in read(filled_in(t["expr"], iter(variables(path)))).selected
-            )
-        )
+        names = {name for asked in expressions(path, panel) for name in read(asked).selected}
+        known = frozenset[str]().union(*(EXPOSED[name] for name in names))
         assert shown <= known, panel["title"]
 
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.conftest import skip_or_fail
+from tests.dashboards import DASHBOARDS, expressions
 from tests.promql import exposed_texts
 
 PROMETHEUS = Path(__file__).parents[2] / "deploy/prometheus"
@@ -33,6 +34,20 @@ def test_the_configuration_and_its_rules_are_valid() -> None:
 
 def test_each_alert_fires_when_it_must_and_only_then() -> None:
     promtool("test", "rules", "alerts_test.yml")
+
+
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.name)
+def test_what_a_dashboard_asks_is_understood_by_prometheus_itself(
+    path: Path, tmp_path: Path
+) -> None:
+    rules = [
+        {"record": f"panel:{number}", "expr": expression}
+        for number, expression in enumerate(expressions(path))
+    ]
+    assert len(rules) > 10
+    as_rules = tmp_path / "rules.yml"
+    as_rules.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    promtool("check", "rules", str(as_rules))
 
 
 @pytest.mark.parametrize("text", exposed_texts(), ids=["workers", "edge"])
