@@ -25,26 +25,16 @@ JOBS = {
     for job in yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text())["scrape_configs"]
 }
 EXPOSED = exposed()
-#: what each dashboard must show, at least
+#: what each dashboard must show, at least: of a histogram its buckets, of the rest all
+_OURS = {
+    name
+    for name in EXPOSED
+    if name.startswith("facestream_") and not name.endswith(("_created", "_sum", "_count"))
+}
+_OF_EDGE = {name for name in _OURS if name.startswith("facestream_edge_")}
 _WATCHED = {
-    "stream.json": {
-        "facestream_events_total",
-        "facestream_dead_letters_total",
-        "facestream_stage_seconds_bucket",
-        "facestream_waiting_events",
-        "facestream_in_flight_events",
-        "facestream_consumer_lag_events",
-        "facestream_rebalances_total",
-        "facestream_model_load_seconds",
-        "facestream_result_cache_hits_total",
-        "facestream_result_cache_misses_total",
-        "facestream_worker_up",
-        "facestream_worker_starts_total",
-        "facestream_failed_replies_total",
-        "process_resident_memory_bytes",
-    },
-    "edge.json": {name for name in EXPOSED if name.startswith("facestream_edge_")}
-    - {name for name in EXPOSED if name.endswith(("_created", "_seconds_sum", "_seconds_count"))},
+    "stream.json": _OURS - _OF_EDGE | {"process_resident_memory_bytes"},
+    "edge.json": _OF_EDGE | {"process_resident_memory_bytes"},
 }
 
 
