@@ -62,11 +62,12 @@ RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel \
     uv pip install --python /opt/facestream --no-deps --offline /wheel/*.whl
 
 # --- models to bake in -------------------------------------------------------------------------
-FROM worker-packages AS models
+FROM build AS models
 ARG MODEL_PACK=
 ARG EMOTION_ENGINE=onnx
 COPY deploy/models/ /opt/models/
-RUN --mount=type=secret,id=ca.pem,target=/etc/ssl/certs/ca-certificates.crt \
+RUN --mount=type=bind,from=worker-packages,source=/opt/facestream,target=/opt/facestream \
+    --mount=type=secret,id=ca.pem,target=/etc/ssl/certs/ca-certificates.crt \
     if [ -n "$MODEL_PACK" ]; then HOME=/opt/models /opt/facestream/bin/facestream models --download; fi
 
 # --- what both images are ----------------------------------------------------------------------
