@@ -28,6 +28,13 @@ _OF_COMPOSE = {"S3_ACCESS_KEY", "S3_SECRET_KEY", "GRAFANA_PASSWORD", "BAKED_MODE
 _KINDS: tuple[type[BaseSettings], ...] = (WorkerSettings, PublishSettings, EdgeSettings)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _SHOWN:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("API_KEY", "without-a-default")
+
+
 def test_it_names_every_setting_and_no_other() -> None:
     fields = {name for kind in _KINDS for name in kind.model_fields}
     assert set(_SHOWN) == {name.upper() for name in fields} | _OF_COMPOSE
@@ -37,9 +44,6 @@ def test_it_names_every_setting_and_no_other() -> None:
 def test_what_it_shows_are_the_defaults(
     kind: type[BaseSettings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in _SHOWN:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("API_KEY", "without-a-default")
     defaults = kind()
     for name, value in _SHOWN.items():
         if value:
@@ -51,9 +55,6 @@ def test_what_it_shows_are_the_defaults(
 def test_a_variable_that_is_empty_counts_as_not_set(
     kind: type[BaseSettings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in _SHOWN:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("API_KEY", "without-a-default")
     defaults = kind()
     for name in _SHOWN.keys() - {"API_KEY"}:
         monkeypatch.setenv(name, "")
