@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -71,3 +72,19 @@ def test_what_the_edges_image_runs_imports_nothing_that_is_pruned_from_it() -> N
         [sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_check_of_the_images_says_which_tool_it_lacks(tmp_path: Path) -> None:
+    for tool in ("bash", "dirname"):
+        found = shutil.which(tool)
+        assert found is not None
+        (tmp_path / tool).symlink_to(found)
+    done = subprocess.run(
+        [tmp_path / "bash", ROOT / "deploy/check-images"],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("The images are not checked: buildah is not installed")
