@@ -116,6 +116,8 @@ def _schema(pa: Any) -> Any:
             ("model_pack", text),
             ("detector", text),
             ("recognizer", text),
+            ("engine", text),
+            ("precision", text),
         ]
     )
 
@@ -142,6 +144,8 @@ def _row(result: Result, index: int, face: Face) -> dict[str, Any]:
         row["model_pack"] = result.model.pack
         row["detector"] = result.model.detector
         row["recognizer"] = result.model.recognizer
+        row["engine"] = result.model.engine
+        row["precision"] = result.model.precision
     return row if face.analysis is None else row | _analysis_cells(face.analysis)
 
 

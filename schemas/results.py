@@ -11,6 +11,8 @@ from schemas.topics import Operation
 Status = Literal["ok", "no_face", "failed"]
 Gender = Literal["male", "female"]
 EmotionEngine = Literal["onnx", "tensorflow"]
+Engine = Literal["onnxruntime", "onnxruntime-cuda", "onnxruntime-tensorrt", "openvino"]
+Precision = Literal["fp32", "bf16"]
 Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -179,7 +181,7 @@ class ImageInfo(_Out):
 
 
 class ModelInfo(_Out):
-    """What computed it: file stem, `@`, first 8 hex digits of the file's SHA-256."""
+    """What computed it: file stem, `@`, first 8 hex digits of the file's SHA-256; and on what."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
@@ -191,6 +193,14 @@ class ModelInfo(_Out):
     genderage: str | None = Field(default=None, description="of age and gender")
     emotion: str | None = Field(default=None, description="of `expression`")
     liveness: str | None = Field(default=None, description="of `liveness`")
+    engine: Engine = Field(
+        default="onnxruntime",
+        description="what the pack's models ran on. Emotions and liveness are computed by ONNX "
+        "Runtime on the processor, but for what `expression.engine` says",
+    )
+    precision: Precision = Field(
+        default="fp32", description="that the engine computed the pack's models in"
+    )
 
 
 class ErrorInfo(_Out):

@@ -212,8 +212,12 @@ def result_id(
     model: ModelInfo | None,
     error_code: str | None = None,
 ) -> str:
-    """The same for the same request, operation, models and error: duplicates can be dropped."""
-    versions = model.model_dump(exclude_none=True) if model else {}
+    """The same for the same request, operation, models and error: duplicates can be dropped.
+
+    Of the models' engine and precision only others than the defaults are part of it, as they were
+    before results named them.
+    """
+    versions = model.model_dump(exclude_defaults=True) if model else {}
     name = json.dumps([request_id, operation, sorted(versions.items()), error_code])
     return str(uuid.uuid5(_RESULT_IDS, name))
 

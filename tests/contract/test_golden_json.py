@@ -126,6 +126,23 @@ def test_a_failure_has_another_id_than_a_success() -> None:
     assert failed != ok.id
 
 
+def test_another_engine_or_precision_has_another_id_and_the_first_ones_keep_theirs() -> None:
+    """Results of before they were named say nothing of either, and read as what computed them."""
+    ok = Result.model_validate_json(golden("result_ok"))
+    assert ok.model is not None
+    older = orjson.loads(golden("result_ok"))
+    del older["model"]["engine"], older["model"]["precision"]
+    assert Result.model_validate(older) == ok
+    others = [{"engine": "openvino"}, {"engine": "openvino", "precision": "bf16"}]
+    others += [{"engine": "onnxruntime-cuda"}, {"engine": "onnxruntime-tensorrt"}]
+    ids = {
+        wire.result_id(ok.request_id, ok.operation, ok.model.model_copy(update=other))
+        for other in [{}, *others]
+    }
+    assert ok.id in ids
+    assert len(ids) == 5
+
+
 def test_newer_fields_are_ignored_by_older_readers() -> None:
     document = orjson.loads(golden("result_ok"))
     document["from_the_future"] = document["faces"][0]["from_the_future"] = 1
