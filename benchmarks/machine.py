@@ -14,6 +14,7 @@ _LIBRARIES = (
     "facestream",
     "insightface",
     "onnxruntime",
+    "openvino",
     "opencv-python-headless",
     "numpy",
     "faust-streaming",

@@ -90,8 +90,6 @@ def _sources(order: Order) -> str:
 
 
 def _setup(order: Order, settings: WorkerSettings, broker: BenchBroker) -> Setup:
-    from stream.models.sessions import providers
-
     return Setup(
         photographs=order.photographs.name,
         files=min(order.images, len(order.photographs.paths)),
@@ -102,7 +100,18 @@ def _setup(order: Order, settings: WorkerSettings, broker: BenchBroker) -> Setup
         det_size=settings.det_size,
         det_size_mode=settings.det_size_mode,
         threads_per_session=settings.threads_per_session,
-        engine=f"onnxruntime {providers()[0]}",
+        engine=_engine(settings),
         broker=EMBEDDED if broker.pid is not None else "kafka",
         partitions=broker.partitions,
     )
+
+
+def _engine(settings: WorkerSettings) -> str:
+    if settings.inference_engine == "openvino":
+        return f"openvino {settings.precision}"
+    import onnxruntime
+
+    from stream.models.sessions import candidates
+
+    available = onnxruntime.get_available_providers()
+    return f"onnxruntime {candidates(settings.execution_provider, available)[0]}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stream.models import emotions, insightface_pack, liveness, packs, synthetic
 from stream.models.download import OFFICIAL_SHA256, PackUnavailable
+from stream.models.sessions import CPU, chain
 from stream.models.settings import SYNTHETIC, ModelSettings
 
 INSIGHTFACE_LICENCE = "non-commercial research only"
@@ -66,7 +67,7 @@ def _folders(model_root: Path | None) -> list[Path]:
 def _pack(name: str, path: Path, licence: str, *, in_use: bool) -> FoundPack:
     tasks = {
         Path(model.model_file).name: task
-        for task, model in insightface_pack.load(path, threads=1).items()
+        for task, model in insightface_pack.load(path, 1, chain(CPU)).items()
     }
     if name == SYNTHETIC:
         tasks |= {

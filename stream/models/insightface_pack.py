@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.models.protocols import Attributes, Floats, Image
-from stream.models.sessions import loading, providers, session_options
+from stream.models.sessions import Provider, loading, session_options
 from stream.vision.landmarks import MIRROR_106, upright_square
 from stream.vision.warp import square_around, warp
 
@@ -31,9 +31,9 @@ GENDERAGE = "genderage"
 CROP_MARGIN = 1.5  # landmark.py and attribute.py: the crop's side in the box's longer ones
 
 
-def load(folder: Path, threads: int) -> dict[str, Any]:
+def load(folder: Path, threads: int, providers: list[Provider]) -> dict[str, Any]:
     """InsightFace's model objects by their task; of two with one task the first by file name,
-    as in `FaceAnalysis`. Each has its file in `model_file`.
+    as in `FaceAnalysis`. Each has its file in `model_file`, and in `session` what computes it.
 
     Raises `PackUnavailable` for a file that is damaged.
     """
@@ -41,7 +41,7 @@ def load(folder: Path, threads: int) -> dict[str, Any]:
 
     models: dict[str, Any] = {}
     # One session for every input size: those that InsightFace would build for each are no faster.
-    whole = {"static_shape_sessions": False, "providers": providers()}
+    whole = {"static_shape_sessions": False, "providers": providers}
     for path in sorted(folder.glob("*.onnx")):
         with loading(path):
             model = get_model(str(path), sess_options=session_options(threads), **whole)

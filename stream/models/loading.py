@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.results import ModelInfo
+from schemas.results import Engine, ModelInfo
 from schemas.topics import Operation
-from stream.models import emotions, insightface_pack, liveness, packs, weights
+from stream.models import emotions, engines, insightface_pack, liveness, packs, weights
 from stream.models.detection import ScrfdDetector
 from stream.models.download import PackUnavailable
 from stream.models.protocols import (
@@ -47,7 +47,13 @@ class FaceModels:
         if operation == "analyze":
             return self.info
         recognizer = None if operation == "detect" else self.info.recognizer
-        return ModelInfo(pack=self.info.pack, detector=self.info.detector, recognizer=recognizer)
+        return ModelInfo(
+            pack=self.info.pack,
+            detector=self.info.detector,
+            recognizer=recognizer,
+            engine=self.info.engine,
+            precision=self.info.precision,
+        )
 
 
 def load_models(settings: ModelSettings) -> FaceModels:
@@ -57,7 +63,7 @@ def load_models(settings: ModelSettings) -> FaceModels:
     """
     files = weights.ensure(settings)
     threads = settings.threads_per_session
-    loaded = insightface_pack.load(files.pack, threads)
+    loaded, engine = engines.load(files.pack, settings)
     for task in (insightface_pack.DETECTION, insightface_pack.RECOGNITION):
         if task not in loaded:
             raise PackUnavailable(f"The model pack in {files.pack} has no model for {task}.")
@@ -79,7 +85,7 @@ def load_models(settings: ModelSettings) -> FaceModels:
         emotion=_emotion(settings, files.emotion),
         liveness=None if files.liveness is None else liveness.load(files.liveness, threads),
         mean_shape_68=insightface_pack.mean_shape_68(),
-        info=_info(settings.model_pack, loaded, files),
+        info=_info(settings, engine, loaded, files),
     )
     _warm_up(models)
     return models
@@ -113,7 +119,9 @@ def _emotion(settings: ModelSettings, path: Path | None) -> EmotionModel | None:
     return load(path, settings.threads_per_session)
 
 
-def _info(pack: str, loaded: dict[str, Any], files: Weights) -> ModelInfo:
+def _info(
+    settings: ModelSettings, engine: Engine, loaded: dict[str, Any], files: Weights
+) -> ModelInfo:
     def named(task: str) -> str | None:
         model = loaded.get(task)
         return None if model is None else packs.identity(Path(model.model_file))
@@ -121,7 +129,7 @@ def _info(pack: str, loaded: dict[str, Any], files: Weights) -> ModelInfo:
     detector = named(insightface_pack.DETECTION)
     assert detector is not None
     return ModelInfo(
-        pack=pack,
+        pack=settings.model_pack,
         detector=detector,
         recognizer=named(insightface_pack.RECOGNITION),
         landmarks=named(insightface_pack.LANDMARKS_106),
@@ -129,4 +137,6 @@ def _info(pack: str, loaded: dict[str, Any], files: Weights) -> ModelInfo:
         genderage=named(insightface_pack.GENDERAGE),
         emotion=files.emotion and packs.identity(files.emotion),
         liveness=files.liveness and packs.identity(files.liveness),
+        engine=engine,
+        precision=settings.precision,
     )

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from platformdirs import user_cache_path
+
 from stream.models.download import PackUnavailable
+from stream.models.settings import ExecutionProvider
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
+
+Provider = str | tuple[str, dict[str, str]]
+"""Its name, or its name and its options."""
 
 _ERROR = 3  # ONNX Runtime's severity: graphs of the packs warn harmlessly at every load
 
@@ -28,22 +38,41 @@ def session_options(threads: int) -> Any:
     return options
 
 
-def providers() -> list[str]:
-    """CUDA where this build of ONNX Runtime has it, and the CPU."""
-    import onnxruntime
+def candidates(wanted: ExecutionProvider, available: Sequence[str]) -> list[str]:
+    """The providers that may come first, in the order in which they are tried.
 
-    cuda = "CUDAExecutionProvider"
-    found = [cuda] if cuda in onnxruntime.get_available_providers() else []
-    return [*found, "CPUExecutionProvider"]
+    `auto` never takes TensorRT, which builds an engine for minutes before the first image.
+    """
+    named = {"cpu": [CPU], "cuda": [CUDA], "tensorrt": [TENSORRT], "auto": [CUDA, CPU]}
+    return [provider for provider in named[wanted] if provider in available]
+
+
+def chain(first: str) -> list[Provider]:
+    """`first`, and those that take what it cannot compute."""
+    cuda: Provider = (
+        CUDA,
+        {
+            # the exhaustive search would begin anew with each size of image
+            "cudnn_conv_algo_search": "HEURISTIC",
+            # fp32 is what a result says: TensorFloat-32 has 10 bits of fraction
+            "use_tf32": "0",
+        },
+    )
+    if first == TENSORRT:
+        built = user_cache_path("facestream") / "tensorrt"
+        options = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(built)}
+        return [(TENSORRT, options), cuda, CPU]
+    return [cuda, CPU] if first == CUDA else [CPU]
 
 
 def session(path: Path, threads: int) -> Any:
-    """`InferenceSession`. Raises `PackUnavailable` for a file that is damaged, or no model."""
+    """`InferenceSession` on the processor. Raises `PackUnavailable` for a file that is damaged, or
+    no model."""
     import onnxruntime
 
     with loading(path):
         return onnxruntime.InferenceSession(
-            str(path), sess_options=session_options(threads), providers=providers()
+            str(path), sess_options=session_options(threads), providers=chain(CPU)
         )
 
 
