@@ -44,6 +44,18 @@ def reference(shared: Path) -> Any:
     return reference
 
 
+@pytest.fixture(scope="session")
+def sure(reference: Any, shared: Path) -> dict[Path, NDArray[np.float32]]:
+    """Of every photograph (N, 5): boxes and confidences of what the reference's detector finds
+    with 0.6 and more."""
+    found = {
+        path: reference.det_model.detect(np.asarray(cv2.imread(str(path)), np.uint8))[0]
+        for path in sorted((shared / "faces").rglob("*.jpg"))
+    }
+    assert len(found) > 800
+    return {path: boxes[boxes[:, 4] >= 0.6] for path, boxes in found.items()}
+
+
 class Photographs(Mapping[str, NDArray[np.uint8]]):
     """(H, W, 3) BGR, by file name, each read when it is asked for: all of them are large."""
 
