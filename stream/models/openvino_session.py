@@ -12,6 +12,7 @@ from typing import Any
 
 from schemas.results import Precision
 from stream.models.download import PackUnavailable
+from stream.models.openvino_graph import widen_groups
 from stream.models.protocols import Floats
 from stream.models.sessions import loading
 
@@ -37,8 +38,10 @@ class OpenVinoSession:
         core = _core()
         hint = _HINTS[precision]
         with loading(path):
+            network = core.read_model(str(path))
+            widen_groups(network)
             self._compiled = core.compile_model(
-                str(path),
+                network,
                 _DEVICE,
                 {
                     "INFERENCE_PRECISION_HINT": hint,

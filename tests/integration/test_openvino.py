@@ -39,7 +39,8 @@ def on_openvino(shared: Path) -> FaceModels:
 def test_in_fp32_the_faces_are_those_of_onnx_runtime(
     on_openvino: FaceModels, pipeline: Pipeline, photos: Mapping[str, Image]
 ) -> None:
-    """To the last digits of float32, summed in another order."""
+    """Within float32, summed in another order. An embedding also has what OpenCV rounds: points
+    that differ in their last digits may cut a face out by a 32nd of a pixel elsewhere."""
     ours = Pipeline(on_openvino, ModelSettings())
     sizes = set()
     for name in list(photos)[::6]:
@@ -52,8 +53,21 @@ def test_in_fp32_the_faces_are_those_of_onnx_runtime(
             assert one.confidence == pytest.approx(other.confidence, abs=1e-4)
             assert np.array(one.landmarks_5) == pytest.approx(np.array(other.landmarks_5), abs=0.01)
             a, b = np.array(one.embedding), np.array(other.embedding)
-            assert np.linalg.norm(a - b) < 1e-3 * np.linalg.norm(b)
+            assert np.linalg.norm(a - b) < 5e-3 * np.linalg.norm(b)
     assert len(sizes) > 5
+
+
+def test_in_fp32_the_same_points_have_the_same_embedding(
+    on_openvino: FaceModels, models: FaceModels, photos: Mapping[str, Image]
+) -> None:
+    image = photos["img1.jpg"]
+    points = models.detector.detect(image).points
+    assert points is not None
+    ours = on_openvino.recognizer.embed(image, points[0])
+    theirs = models.recognizer.embed(image, points[0])
+    assert ours is not None
+    assert theirs is not None
+    assert ours == pytest.approx(theirs, abs=1e-4)
 
 
 def test_in_fp32_the_attributes_are_those_of_onnx_runtime(

@@ -8,12 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import onnxruntime
 import pytest
 from pydantic import ValidationError
 
 from stream.models import engines, insightface_pack, openvino_session
 from stream.models.download import PackUnavailable
+from stream.models.openvino_graph import in_wider_groups
 from stream.models.sessions import CPU, CUDA, TENSORRT, candidates, chain
 from stream.models.settings import ExecutionProvider, ModelSettings
 
@@ -161,3 +163,20 @@ def test_bf16_without_a_processor_for_it_is_refused_and_not_imitated(
     openvino_session.require("fp32")
     with pytest.raises(PackUnavailable, match=r"PRECISION=bf16 needs a processor.*PRECISION=fp32"):
         openvino_session.require("bf16")
+
+
+@pytest.mark.parametrize(("groups", "narrow", "width"), [(8, 2, 16), (8, 2, 4), (4, 4, 8)])
+def test_a_convolution_in_wider_groups_is_the_same_one(
+    groups: int, narrow: int, width: int
+) -> None:
+    """At one pixel: what each group has of its own inputs."""
+    random = np.random.default_rng(0)
+    weights = random.standard_normal((groups, narrow, narrow, 3, 3), np.float32)
+    inputs = random.standard_normal((groups * narrow, 3, 3), np.float32)
+    wider = in_wider_groups(weights, width)
+    assert wider.shape == (groups * narrow // width, width, width, 3, 3)
+
+    def outputs(of: Any) -> Any:
+        return np.einsum("goihw,gihw->go", of, inputs.reshape(len(of), -1, 3, 3)).ravel()
+
+    assert outputs(wider) == pytest.approx(outputs(weights), abs=1e-5)
