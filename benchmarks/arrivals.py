@@ -1,4 +1,4 @@
-"""Results as they come: by their key, with the time of the last; nothing is parsed meanwhile."""
+"""Results as they come: by their key, with the time of each; nothing is parsed meanwhile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -22,40 +22,46 @@ _POLL_S = 0.1
 _ANSWER_TIMEOUT_S = 10.0
 
 
+class Arrived(NamedTuple):
+    """A result's bytes, time.perf_counter() when it was read, and milliseconds since it was sent,
+    by the two clocks."""
+
+    value: bytes
+    at: float
+    under_way_ms: float
+
+
 @dataclass(slots=True)
 class Arrival:
     """What is expected, and what of it came: a result has its request's key."""
 
     missing: set[bytes]
-    values: dict[bytes, bytes] = field(default_factory=dict)
-    #: time.perf_counter() when the latest new one came
-    last_at: float = 0.0
+    came: dict[bytes, Arrived] = field(default_factory=dict)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     _complete: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def take(self, key: bytes, value: bytes) -> None:
+    def take(self, key: bytes, arrived: Arrived) -> None:
         """From any thread. What is not expected, or came before, changes nothing."""
         if key not in self.missing:
             return
-        self.values[key] = value
-        self.last_at = time.perf_counter()
+        self.came[key] = arrived
         self.missing.discard(key)
         if not self.missing:
             self._loop.call_soon_threadsafe(self._complete.set)
 
     async def wait(self, patience_s: float) -> None:
         """Until all came. Raises `BenchmarkFailed` when nothing new comes for `patience_s`."""
-        came = -1
+        before = -1
         while not self._complete.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._complete.wait(), patience_s)
                 return
-            if len(self.values) == came:
+            if len(self.came) == before:
                 raise BenchmarkFailed(
-                    f"{len(self.missing)} of {came + len(self.missing)} results are missing, "
+                    f"{len(self.missing)} of {before + len(self.missing)} results are missing, "
                     f"and none came for {patience_s:g} s"
                 )
-            came = len(self.values)
+            before = len(self.came)
 
 
 class Arrivals:
@@ -63,7 +69,7 @@ class Arrivals:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._arrival: Arrival | None = None
+        self._expected: dict[bytes, Arrival] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._read, name="arrivals", daemon=True)
 
@@ -108,13 +114,20 @@ class Arrivals:
         self._consumer.close()
 
     def expect(self, keys: Iterable[bytes]) -> Arrival:
-        """From now on these are collected, and no others."""
-        self._arrival = arrival = Arrival(set(keys))
+        """From now on these are collected too."""
+        arrival = Arrival(set(keys))
+        self._expected.update(dict.fromkeys(arrival.missing, arrival))
         return arrival
 
     def _read(self) -> None:
         while not self._stopping.is_set():
             message = self._consumer.poll(_POLL_S)
-            arrival = self._arrival
-            if message is not None and message.error() is None and arrival is not None:
-                arrival.take(message.key() or b"", message.value() or b"")
+            if message is None or message.error() is not None:
+                continue
+            at, sent_ms = time.perf_counter(), message.timestamp()[1]
+            arrival = self._expected.pop(message.key() or b"", None)
+            if arrival is not None:
+                under_way_ms = max(0.0, time.time() * 1000 - sent_ms)
+                arrival.take(
+                    message.key() or b"", Arrived(message.value() or b"", at, under_way_ms)
+                )

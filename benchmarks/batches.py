@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,7 @@ class BenchmarkFailed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The same for both sides: files, in their order, and what to do with each."""
+    """The same for all sides: files, in their order, and what to do with each."""
 
     operation: Operation
     paths: tuple[Path, ...]
@@ -24,13 +26,15 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One side's way through a batch."""
+    """One side's way through a batch; what is told of an image is in the order of the batch."""
 
     elapsed_s: float
-    #: faces found, in the order of the batch; None where the image failed
+    #: faces found; None where the image failed
     faces: tuple[int | None, ...]
-    #: milliseconds of each stage that was measured, as a mean over the images that had it
-    stage_ms: dict[str, float]
+    #: milliseconds from the request to its answer
+    waits_ms: tuple[float, ...]
+    #: milliseconds of each stage, where the side tells them
+    stages_ms: tuple[Mapping[str, float], ...] = ()
     #: what computed them, where the side says so
     model: ModelInfo | None = None
 
@@ -43,10 +47,15 @@ class Run:
         return sum(count is None for count in self.faces)
 
 
-def mean_by_stage(timings_ms: list[dict[str, float]]) -> dict[str, float]:
+def mean_by_stage(timings_ms: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """The mean of each stage over the images in which it ran."""
     stages: dict[str, list[float]] = {}
     for timings in timings_ms:
         for stage, elapsed_ms in timings.items():
             stages.setdefault(stage, []).append(elapsed_ms)
     return {stage: round(sum(each) / len(each), 3) for stage, each in stages.items()}
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The least of the values that so many per cent of them do not exceed; of at least one."""
+    return sorted(values)[max(0, math.ceil(percent / 100 * len(values)) - 1)]

@@ -14,6 +14,11 @@ from stream.io.topic_admin import delete_topics, ensure_topics
 EMBEDDED = "embedded"
 
 
+def kind_of(address: str) -> str:
+    """Without its address, which says nothing to others."""
+    return EMBEDDED if address == EMBEDDED else "kafka"
+
+
 @dataclass(frozen=True, slots=True)
 class BenchBroker:
     """Where the workers of a benchmark work."""

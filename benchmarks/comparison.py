@@ -1,18 +1,29 @@
-"""Two sides through the same batch, by turns, so that a machine's noise meets both alike."""
+"""Sides through the same photographs, by turns, so that a machine's noise meets them alike."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import groupby
+from typing import Any, Protocol
 
 from benchmarks.batches import Batch, BenchmarkFailed, Run
-from benchmarks.processes import PeakMemory, Processes, machine_cpu_s
+from benchmarks.cells import Cell, Order, SideName, enough
+from benchmarks.processes import Processes, machine_cpu_s
 
 #: images of the warm-up, for each process
 _WARM_UP_IMAGES = 8
+#: share of a cell's time that a side is measured by which is asked by callers
+_CALLERS_SHARE = 0.5
+
+
+class Home(Protocol):
+    """Processes that one or several sides run in."""
+
+    def awake(self) -> AbstractAsyncContextManager[Any]:
+        """They can run while the block lasts, and use no processor outside of it."""
 
 
 class Side(Protocol):
@@ -22,101 +33,123 @@ class Side(Protocol):
     def name(self) -> str: ...
 
     @property
+    def home(self) -> Home: ...
+
+    @property
     def pids(self) -> list[int]: ...
 
-    def awake(self) -> AbstractAsyncContextManager[None]:
-        """It can run while the block lasts, and uses no processor outside of it."""
-
-    async def run(self, batch: Batch) -> Run: ...
+    async def run(self, batch: Batch, callers: int | None) -> Run: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A side's run, and what it cost meanwhile."""
+    """A side's run of a cell, and what it cost meanwhile."""
 
+    batch: Batch
     run: Run
     #: user and system time of the side's processes
     cpu_s: float
-    #: of the other side's, which shall be idle
-    other_side_cpu_s: float
+    #: of the other sides', and of the broker where the side has no need of it: to be idle
+    idle_cpu_s: float
     #: of the embedded broker; None where the broker is not ours to look into
     broker_cpu_s: float | None
-    #: of this process, which publishes to the stream and reads its results
+    #: of this process, which asks and reads
     client_cpu_s: float
     #: of everything else on the machine, a broker that is not ours included
     others_cpu_s: float
-    #: resident in the side's processes together
-    peak_rss_bytes: int
+    #: of the side's processes together, when the run was over
+    pss_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One turn of each."""
-
-    stream: Measured
-    loop: Measured
-
-    @property
-    def idle_cpu_s(self) -> float:
-        """What was used, at most, by all that a turn had no need of."""
-        beside_loop = (self.loop.broker_cpu_s or 0.0) + self.loop.client_cpu_s
-        return max(self.stream.other_side_cpu_s, self.loop.other_side_cpu_s + beside_loop)
-
-    @property
-    def ratio(self) -> float:
-        """Images a second of the stream over those of the loop."""
-        return self.stream.run.images_per_s / self.loop.run.images_per_s
+#: what a round measured, by cell
+Round = Mapping[Cell, Measured]
 
 
-@dataclass(frozen=True, slots=True)
 class Comparison:
-    """What is compared, and the broker's process where it is ours."""
+    """`await Comparison(order, sides, broker_pid).rounds(on_step)`."""
 
-    stream: Side
-    loop: Side
-    broker_pid: int | None
+    def __init__(
+        self, order: Order, sides: Mapping[SideName, Side], broker_pid: int | None
+    ) -> None:
+        self._order = order
+        self._sides = sides
+        self._broker_pid = broker_pid
+        self._sets = {photographs.name: photographs for photographs in order.sets}
+        #: how many images a cell has, the same in each round
+        self._images: dict[tuple[object, ...], int] = {}
 
-    async def rounds(self, batch: Batch, count: int, on_step: Callable[[str], None]) -> list[Round]:
-        """`count` rounds, each side's turn with a warm-up of its own.
+    async def rounds(self, on_step: Callable[[str], None]) -> list[Round]:
+        """Each cell with a warm-up of its own.
 
         Raises `BenchmarkFailed`, also when a process died meanwhile.
         """
-        few = _WARM_UP_IMAGES * len(self.loop.pids)
-        warm_up = Batch(batch.operation, batch.paths[:few], batch.max_faces)
-        done = []
-        for number in range(1, count + 1):
-            measured = []
-            for side, other in ((self.stream, self.loop), (self.loop, self.stream)):
-                on_step(f"{batch.operation}: round {number} of {count}, the {side.name}")
-                async with side.awake():
-                    await side.run(warm_up)
-                    measured.append(await self._measure(side, other, batch))
-            done.append(Round(*measured))
-        return done
+        return [await self._round(number, on_step) for number in range(1, self._order.rounds + 1)]
 
-    async def _measure(self, side: Side, other: Side, batch: Batch) -> Measured:
+    async def _round(self, number: int, on_step: Callable[[str], None]) -> Round:
+        measured: dict[Cell, Measured] = {}
+        cells = groupby(self._order.cells(number), lambda cell: self._sides[cell.side].home)
+        for home, of_home in cells:
+            async with home.awake():
+                for cell in of_home:
+                    on_step(f"round {number} of {self._order.rounds}: {said(cell)}")
+                    measured[cell] = await self._cell(cell)
+        return measured
+
+    async def _cell(self, cell: Cell) -> Measured:
+        side, photographs = self._sides[cell.side], self._sets[cell.photographs]
+
+        def batch(images: int) -> Batch:
+            paths = photographs.sample(images)
+            return Batch(cell.operation, paths, self._order.max_faces)
+
+        few = _WARM_UP_IMAGES if cell.callers == 1 else 2 * _WARM_UP_IMAGES
+        warm_up = await side.run(batch(few), cell.callers)
+        images = self._order.images or self._images.setdefault(
+            _alike(cell),
+            enough(warm_up.images_per_s, self._seconds(cell), len(photographs.paths)),
+        )
+        return await self._measure(side, batch(images), cell.callers)
+
+    def _seconds(self, cell: Cell) -> float:
+        return self._order.seconds * (1 if cell.callers is None else _CALLERS_SHARE)
+
+    async def _measure(self, side: Side, batch: Batch, callers: int | None) -> Measured:
         pids = side.pids
-        own, others = Processes(pids), Processes(other.pids)
-        broker = None if self.broker_pid is None else Processes([self.broker_pid])
-        looked_at = [own, others, *([] if broker is None else [broker])]
+        others = {pid for other in self._sides.values() for pid in other.pids} - set(pids)
+        own, idle = Processes(pids), Processes(others)
+        broker = Processes([] if self._broker_pid is None else [self._broker_pid])
+        looked_at = [own, idle, broker]
         before = _cpu_s(looked_at)
         client_before_s, machine_before_s = _own_cpu_s(), machine_cpu_s()
-        with PeakMemory(own) as memory:
-            run = await side.run(batch)
+        run = await side.run(batch, callers)
         client_s, machine_s = _own_cpu_s() - client_before_s, machine_cpu_s() - machine_before_s
         after = _cpu_s(looked_at)
         if side.pids != pids:
             raise BenchmarkFailed(f"a process of the {side.name} died while it was measured")
         spent = [later - earlier for earlier, later in zip(before, after, strict=True)]
+        needs_broker = side.name in {"stream", "edge"}
         return Measured(
+            batch=batch,
             run=run,
             cpu_s=spent[0],
-            other_side_cpu_s=spent[1],
-            broker_cpu_s=None if broker is None else spent[2],
+            idle_cpu_s=spent[1] + (0.0 if needs_broker else spent[2]),
+            broker_cpu_s=spent[2] if needs_broker and self._broker_pid is not None else None,
             client_cpu_s=client_s,
             others_cpu_s=max(0.0, machine_s - sum(spent) - client_s),
-            peak_rss_bytes=memory.peak_bytes,
+            pss_bytes=own.pss_bytes(),
         )
+
+
+def said(cell: Cell) -> str:
+    """In words."""
+    how = "all at once" if cell.callers is None else f"{cell.callers} at once"
+    return f"{cell.operation}, {cell.photographs}, the {cell.side}, {how}"
+
+
+def _alike(cell: Cell) -> tuple[object, ...]:
+    """Cells with the same computes have as many images: those of stream and loop all at once."""
+    side = None if cell.callers is None else cell.side
+    return cell.photographs, cell.operation, side, cell.callers
 
 
 def _cpu_s(looked_at: Sequence[Processes]) -> list[float]:

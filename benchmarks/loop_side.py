@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from benchmarks.batches import Batch, BenchmarkFailed, Run, mean_by_stage
+from benchmarks.batches import Batch, BenchmarkFailed, Run
 from schemas.errors import FacestreamError
 
 if TYPE_CHECKING:
@@ -30,14 +30,16 @@ Computed = tuple[int, int | None, dict[str, float]]
 
 
 class LoopSide:
-    """`async with LoopSide(settings) as loop: await loop.run(batch)`, in `max_workers` processes.
+    """`async with LoopSide(settings) as loop: await loop.run(batch, None)`.
 
-    They take the images of a batch one by one from a common counter, and sleep in between batches.
+    In `max_workers` processes, which take the images of a batch one by one from a common counter,
+    and sleep in between batches.
     """
 
     name = "loop"
 
     def __init__(self, settings: WorkerSettings) -> None:
+        self.home = self
         self._settings = settings
         self._context: SpawnContext = multiprocessing.get_context("spawn")
         self._next: Synchronized[int] = self._context.Value("q", 0)
@@ -50,7 +52,7 @@ class LoopSide:
             with _interrupts_blocked():
                 for number in range(self._settings.max_workers):
                     self._start(f"bare-loop-{number}")
-            await asyncio.to_thread(self._answers, _START_TIMEOUT_S)
+            await asyncio.to_thread(self._answers, _START_TIMEOUT_S, self._pipes)
         except BaseException:
             self._stop()
             raise
@@ -83,16 +85,18 @@ class LoopSide:
     def pids(self) -> list[int]:
         return [process.pid for process in self._processes if process.pid is not None]
 
-    async def run(self, batch: Batch) -> Run:
-        """From the word to start to the last image's end. Raises `BenchmarkFailed`."""
-        return await asyncio.to_thread(self._run, batch)
+    async def run(self, batch: Batch, callers: int | None) -> Run:
+        """From the word to start to the last image's end, in so many of the processes; None: in
+        all. Raises `BenchmarkFailed`.
+        """
+        return await asyncio.to_thread(self._run, batch, self._pipes[:callers])
 
-    def _run(self, batch: Batch) -> Run:
+    def _run(self, batch: Batch, pipes: list[Connection[Any, Any]]) -> Run:
         self._next.value = 0
         started_at = time.perf_counter()
-        for pipe in self._pipes:
+        for pipe in pipes:
             pipe.send(batch)
-        shares: list[list[Computed]] = self._answers(None)
+        shares: list[list[Computed]] = self._answers(None, pipes)
         elapsed_s = time.perf_counter() - started_at
         computed = sorted((one for share in shares for one in share), key=lambda image: image[0])
         if [position for position, _, _ in computed] != list(range(len(batch.paths))):
@@ -100,13 +104,14 @@ class LoopSide:
         return Run(
             elapsed_s=elapsed_s,
             faces=tuple(faces for _, faces, _ in computed),
-            stage_ms=mean_by_stage([timings for _, _, timings in computed]),
+            waits_ms=tuple(sum(timings.values()) for _, _, timings in computed),
+            stages_ms=tuple(timings for _, _, timings in computed),
         )
 
-    def _answers(self, timeout_s: float | None) -> list[Any]:
-        """One of each process."""
+    def _answers(self, timeout_s: float | None, pipes: list[Connection[Any, Any]]) -> list[Any]:
+        """One of each of these processes."""
         answers: list[Any] = []
-        waiting = list(self._pipes)
+        waiting = list(pipes)
         while waiting:
             ready = wait(waiting, timeout_s)
             if not ready:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Literal, get_args
 
-_PROJECT = Path(__file__).resolve().parents[1]
-LFW = _PROJECT.parent / "shared" / "faces" / "lfw"
+SetName = Literal["small", "mixed"]
+SET_NAMES: tuple[SetName, ...] = get_args(SetName)
+
+_FACES = Path(__file__).resolve().parents[2] / "shared" / "faces"
+#: small: LFW's, of 250×250 pixels; mixed: photographs of all sizes
+_FOLDERS: dict[SetName, Path] = {"small": _FACES / "lfw", "mixed": _FACES / "photos"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +30,17 @@ class PhotographSet:
         return tuple(self.paths[number * len(self.paths) // count] for number in range(count))
 
 
-def default_photographs() -> PhotographSet:
-    """LFW beside the checkout, else what comes with the dependencies."""
-    if LFW.is_dir():
-        return PhotographSet("lfw", (LFW,), tuple(sorted(LFW.rglob("*.jpg"))))
-    return _of_dependencies()
+def named(names: tuple[SetName, ...]) -> tuple[PhotographSet, ...]:
+    """Those beside the checkout; where they are not there, what comes with the dependencies."""
+    sets = [
+        PhotographSet(name, (_FOLDERS[name],), tuple(sorted(_FOLDERS[name].rglob("*.jpg"))))
+        for name in names
+        if _FOLDERS[name].is_dir()
+    ]
+    return tuple(sets) or (of_dependencies(),)
 
 
-def _of_dependencies() -> PhotographSet:
+def of_dependencies() -> PhotographSet:
     """InsightFace's group photograph and portrait, and scikit-image's astronaut."""
     import insightface.data
     import skimage.data

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
+from pathlib import Path
 
 from benchmarks.batches import BenchmarkFailed
-
-_SAMPLE_S = 0.25
 
 
 class PsutilMissing(RuntimeError):
@@ -18,7 +14,7 @@ class PsutilMissing(RuntimeError):
 
 
 class Processes:
-    """Some processes, each with the children that it has now."""
+    """Some processes, without their children."""
 
     def __init__(self, pids: Iterable[int]) -> None:
         """Raises `PsutilMissing`, and `BenchmarkFailed` when one has ended."""
@@ -30,12 +26,9 @@ class Processes:
             ) from None
         self._gone = psutil.NoSuchProcess
         try:
-            roots = [psutil.Process(pid) for pid in pids]
-            # looked for once: it takes a look at every process of the machine
-            children = [child for root in roots for child in root.children(recursive=True)]
+            self._processes = [psutil.Process(pid) for pid in pids]
         except psutil.NoSuchProcess as error:
             raise BenchmarkFailed(f"process {error.pid} ended") from None
-        self._processes = [*roots, *children]
 
     def cpu_s(self) -> float:
         """User and system time of all of them so far, in seconds, to 10 ms each.
@@ -47,13 +40,61 @@ class Processes:
         except self._gone as error:
             raise BenchmarkFailed(f"process {error.pid} ended while it was measured") from None
 
-    def rss_bytes(self) -> int:
-        """Resident memory of all of them now; what they share counts for each."""
+    def thread_cpu_s(self) -> dict[str, float]:
+        """User and system time so far by the threads' names, of all of them together.
+
+        Numbers that follow a name are left out, so that a pool is one. Linux knows the names.
+        """
+        used: dict[str, float] = {}
+        with suppress(self._gone):
+            for process in self._processes:
+                for thread in process.threads():
+                    name = "main" if thread.id == process.pid else _name(process.pid, thread.id)
+                    used[name] = used.get(name, 0.0) + thread.user_time + thread.system_time
+        return used
+
+    def pss_bytes(self) -> int:
+        """Memory of all of them now: of pages that several processes share, each its part.
+
+        Resident memory where the system does not tell shares. A look takes milliseconds and stops
+        their page faults meanwhile: not for within what is timed.
+        """
         total = 0
         for process in self._processes:
             with suppress(self._gone):
-                total += process.memory_info().rss
+                memory = process.memory_full_info()
+                total += getattr(memory, "pss", memory.rss)
         return total
+
+
+def _name(pid: int, thread: int) -> str:
+    with suppress(OSError):
+        name = Path(f"/proc/{pid}/task/{thread}/comm").read_text()
+        return name.strip().rstrip("0123456789_-") or "unnamed"
+    return "unnamed"
+
+
+def tree(pid: int) -> list[int]:
+    """The process and all that it started, as far as they run."""
+    import psutil
+
+    try:
+        root = psutil.Process(pid)
+        return [pid, *sorted(child.pid for child in root.children(recursive=True))]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def parts_of_up(pid: int) -> dict[str, list[int]]:
+    """`facestream up` and what it started: its `workers`, its `edge`, and the `rest`."""
+    import psutil
+
+    found: dict[str, list[int]] = {"workers": [], "edge": [], "rest": []}
+    for one in tree(pid):
+        words = psutil.Process(one).cmdline()
+        part = "workers" if "stream.worker" in words else "edge" if "edge" in words else "rest"
+        found[part].append(one)
+    return found
 
 
 def machine_cpu_s() -> float:
@@ -67,35 +108,3 @@ def machine_cpu_s() -> float:
     # guests' time stands in user time already; other systems than Linux lack most of these
     busy = ("user", "nice", "system", "irq", "softirq", "steal")
     return sum(getattr(times, name, 0.0) for name in busy)
-
-
-class PeakMemory:
-    """The most resident memory that was seen while the `with` block lasted, four times a second."""
-
-    def __init__(self, processes: Processes) -> None:
-        self._processes = processes
-        self.peak_bytes = 0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="peak-memory", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
-        self._see()
-
-    def _watch(self) -> None:
-        self._see()
-        while not self._ended.wait(_SAMPLE_S):
-            self._see()
-
-    def _see(self) -> None:
-        self.peak_bytes = max(self.peak_bytes, self._processes.rss_bytes())

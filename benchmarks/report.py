@@ -1,127 +1,117 @@
-"""Rounds → what `facestream bench` says, as a document of plain numbers."""
+"""Rounds → what `facestream bench` says of its comparison, as a document of plain numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 from statistics import median
 
+from benchmarks.batches import mean_by_stage, percentile
+from benchmarks.cells import Cell, SideName
 from benchmarks.comparison import Measured, Round
-from benchmarks.machine import Machine
+from benchmarks.ratios import OperationRatios, ratios_of
+from benchmarks.spread import Spread, spread
 from schemas.topics import Operation
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """The rounds' values, the middle one and the ends."""
+class CellReport:
+    """One cell, over the rounds. Images, faces and failures are those of a round."""
 
-    median: float
-    min: float
-    max: float
-    rounds: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SideReport:
-    """One side of a comparison. Images and faces are those of a round."""
-
-    images_per_s: Spread
-    #: user and system time of the side's processes
-    cpu_s_per_image: Spread
-    #: cores that others of the machine kept busy meanwhile: much of it, and the rates say little
-    others_cores: Spread
-    #: resident in the side's processes together, the most in any round
-    peak_rss_bytes: int
+    photographs: str
+    operation: Operation
+    side: SideName
+    callers: int | None
     images: int
     failed: int
     faces: int
+    images_per_s: Spread
+    #: milliseconds of an image, over all rounds; of the loop: what computing it took.
+    #: None where all are asked for at once: an image then waits for those before it
+    p50_ms: float | None
+    p95_ms: float | None
+    #: user and system time of the side's processes
+    cpu_s_per_image: Spread
+    #: beside them; None where the side has no need of the broker, or it is not the embedded one
+    broker_cpu_s_per_image: float | None
+    client_cpu_s_per_image: float
+    #: of the side's processes together, the most after any round
+    pss_bytes: int
+    #: cores that others of the machine kept busy meanwhile: much of it, and the rates say little
+    others_cores: Spread
+    #: cores that was used by what the cell had no need of, the most in any round
+    idle_cores: float
     #: the mean over the images of the last round: where the time of one goes, waiting included
     stage_ms: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class OperationReport:
-    """The stream beside the loop, for one operation."""
-
-    operation: Operation
-    #: images a second of the stream over those of the loop, round by round
-    ratio: Spread
-    stream: SideReport
-    loop: SideReport
-    #: each image had as many faces on both sides, or failed on both, in every round
-    same_faces: bool
-    #: beside the workers' own, while the stream ran; null where the broker is not the embedded one
-    broker_cpu_s_per_image: float | None
-    client_cpu_s_per_image: float
-    #: used by all that a turn had no need of, in seconds, the most in any round
-    idle_cpu_s: float
+class ComparisonReport:
+    cells: tuple[CellReport, ...]
+    ratios: tuple[OperationRatios, ...]
+    #: sides that found other faces than the loop in the same photographs, but for the afternoon,
+    #: which looks at another size
+    other_faces: tuple[str, ...]
+    #: what computed them, as the stream says
     model: dict[str, str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What was run, the same on both sides."""
-
-    photographs: str
-    #: different ones
-    files: int
-    #: computed in a round, by each side
-    images: int
-    workers: int
-    rounds: int
-    max_faces: int
-    det_size: int
-    det_size_mode: str
-    threads_per_session: int
-    engine: str
-    broker: str
-    partitions: int
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    at: str
-    machine: Machine
-    setup: Setup
-    operations: tuple[OperationReport, ...]
-
-
-def summarize(operation: Operation, rounds: Sequence[Round]) -> OperationReport:
+def summarize(rounds: Sequence[Round]) -> ComparisonReport:
     """At least one round is wanted."""
-    streams, loops = [one.stream for one in rounds], [one.loop for one in rounds]
-    expected = loops[0].run.faces
-    model = streams[-1].run.model
-    images = len(expected)
-    broker_s = [one.broker_cpu_s for one in streams if one.broker_cpu_s is not None]
-    return OperationReport(
-        operation=operation,
-        ratio=spread([one.ratio for one in rounds]),
-        stream=_side(streams),
-        loop=_side(loops),
-        same_faces=all(one.run.faces == expected for one in (*streams, *loops)),
-        broker_cpu_s_per_image=median(broker_s) / images if broker_s else None,
-        client_cpu_s_per_image=median(one.client_cpu_s for one in streams) / images,
-        idle_cpu_s=max(one.idle_cpu_s for one in rounds),
-        model=None if model is None else model.model_dump(exclude_none=True),
+    cells = list(dict.fromkeys(chain.from_iterable(rounds)))
+    by_cell = {cell: [one[cell] for one in rounds if cell in one] for cell in cells}
+    models = [one.run.model for each in by_cell.values() for one in each if one.run.model]
+    widest = max(models, key=lambda model: len(model.model_dump(exclude_none=True)), default=None)
+    return ComparisonReport(
+        cells=tuple(_cell(cell, measured) for cell, measured in by_cell.items()),
+        ratios=tuple(ratios_of(rounds)),
+        other_faces=tuple(_other_faces(by_cell)),
+        model=None if widest is None else widest.model_dump(exclude_none=True),
     )
 
 
-def spread(values: Sequence[float]) -> Spread:
-    return Spread(median(values), min(values), max(values), tuple(values))
-
-
-def _side(measured: Sequence[Measured]) -> SideReport:
+def _cell(cell: Cell, measured: Sequence[Measured]) -> CellReport:
     def over_rounds(value: Callable[[Measured], float]) -> Spread:
         return spread([value(one) for one in measured])
 
     last = measured[-1].run
-    return SideReport(
-        images_per_s=over_rounds(lambda one: one.run.images_per_s),
-        cpu_s_per_image=over_rounds(lambda one: one.cpu_s / len(one.run.faces)),
-        others_cores=over_rounds(lambda one: one.others_cpu_s / one.run.elapsed_s),
-        peak_rss_bytes=max(one.peak_rss_bytes for one in measured),
-        images=len(last.faces),
+    images = len(last.faces)
+    waits_ms = [wait for one in measured for wait in one.run.waits_ms]
+    broker_s = [one.broker_cpu_s for one in measured if one.broker_cpu_s is not None]
+    meaningful = cell.callers is not None or cell.side == "loop"
+    return CellReport(
+        photographs=cell.photographs,
+        operation=cell.operation,
+        side=cell.side,
+        callers=cell.callers,
+        images=images,
         failed=max(one.run.failed for one in measured),
         faces=sum(count or 0 for count in last.faces),
-        stage_ms=last.stage_ms,
+        images_per_s=over_rounds(lambda one: one.run.images_per_s),
+        p50_ms=percentile(waits_ms, 50) if meaningful else None,
+        p95_ms=percentile(waits_ms, 95) if meaningful else None,
+        cpu_s_per_image=over_rounds(lambda one: one.cpu_s / len(one.run.faces)),
+        broker_cpu_s_per_image=median(broker_s) / images if broker_s else None,
+        client_cpu_s_per_image=median(one.client_cpu_s for one in measured) / images,
+        pss_bytes=max(one.pss_bytes for one in measured),
+        others_cores=over_rounds(lambda one: one.others_cpu_s / one.run.elapsed_s),
+        idle_cores=max(one.idle_cpu_s / one.run.elapsed_s for one in measured),
+        stage_ms=mean_by_stage(last.stages_ms),
     )
+
+
+def _other_faces(by_cell: dict[Cell, list[Measured]]) -> list[str]:
+    """`side: operation, set` of each whose faces are others than those that were found first."""
+    found: dict[tuple[str, Operation], dict[Path, int | None]] = {}
+    different: dict[str, None] = {}
+    for cell, each in by_cell.items():
+        if cell.side == "afternoon":
+            continue
+        first = found.setdefault((cell.photographs, cell.operation), {})
+        for one in each:
+            for path, faces in zip(one.batch.paths, one.run.faces, strict=True):
+                if first.setdefault(path, faces) != faces:
+                    different[f"{cell.side}: {cell.operation}, {cell.photographs}"] = None
+    return list(different)

@@ -1,112 +1,124 @@
-"""The stream: real workers, from the first request's publishing to the last result's arrival."""
+"""The stream: real workers, from a request's publishing to its result's arrival."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from pathlib import Path
 
-from benchmarks.arrivals import Arrivals
-from benchmarks.batches import Batch, Run, mean_by_stage
+from benchmarks.arrivals import Arrived
+from benchmarks.batches import Batch, Run
+from benchmarks.callers import ask_all
+from benchmarks.dealing import dealt
+from benchmarks.deployment import Awake, Deployment
 from schemas import wire
 from schemas.requests import ImageRef, Request
 from schemas.results import Result
-from stream.io.producer import Producer
-from stream.settings import WorkerSettings
-from stream.supervisor import Supervisor
+from schemas.topics import Operation
 
 _SOURCE = "/facestream/bench"
 
 
-@dataclass(frozen=True, slots=True)
-class _Awake:
-    arrivals: Arrivals
-    producer: Producer
-    supervisor: Supervisor
-
-
 class StreamSide:
-    """`async with stream.awake(): await stream.run(batch)`.
-
-    The workers are the supervisor's, as in `facestream up`. Asleep there are none: idle ones would
-    go on asking the broker for events, at the other side's cost.
-    """
+    """`async with stream.home.awake(): await stream.run(batch, callers)`."""
 
     name = "stream"
 
-    def __init__(
-        self, settings: WorkerSettings, environ: Mapping[str, str], partitions: int
-    ) -> None:
-        self._settings = settings
-        self._environ = environ
-        self._partitions = partitions
-        self._awake: _Awake | None = None
-
-    @asynccontextmanager
-    async def awake(self) -> AsyncIterator[None]:
-        """Every worker is at work while the block lasts. Raises `WorkersFailed`."""
-        async with AsyncExitStack() as stack:
-            arrivals = stack.enter_context(Arrivals(self._settings))
-            producer = await stack.enter_async_context(
-                Producer(self._settings.librdkafka(log_level=0))
-            )
-            supervisor = await stack.enter_async_context(Supervisor(self._settings, self._environ))
-            await supervisor.ready()
-            self._awake = _Awake(arrivals, producer, supervisor)
-            try:
-                yield
-            finally:
-                self._awake = None
+    def __init__(self, deployment: Deployment) -> None:
+        self.home = deployment
 
     @property
     def pids(self) -> list[int]:
         """Of the workers; none asleep, another after a death."""
-        return [] if self._awake is None else self._awake.supervisor.pids
+        return [] if self.home.up is None else self.home.up.supervisor.pids
 
-    async def run(self, batch: Batch) -> Run:
-        """Raises `BenchmarkFailed` when results stay away for as long as a worker may hang."""
-        awake = self._awake
-        assert awake is not None, "asleep"
-        ids = [f"{uuid.uuid4()}-{number}" for number in range(len(batch.paths))]
-        values = [
-            wire.dumps(
-                Request(
-                    id=request_id,
-                    operation=batch.operation,
-                    image=ImageRef(uri=path.as_uri()),
-                    max_faces=batch.max_faces,
-                )
-            )
-            for request_id, path in zip(ids, batch.paths, strict=True)
+    async def run(self, batch: Batch, callers: int | None) -> Run:
+        """With so many requests in flight; None: all are published at once.
+
+        Raises `BenchmarkFailed` when results stay away for as long as a worker may hang.
+        """
+        up = self.home.up
+        assert up is not None, "asleep"
+        if callers is None:
+            return await self._all_at_once(up, batch)
+        workers, sizes = len(self.pids), [path.stat().st_size for path in batch.paths]
+        partitions = iter(dealt(sizes, self.home.partitions, workers))
+        answered = await ask_all(
+            batch.paths, callers, lambda path: self._ask(up, batch, path, next(partitions))
+        )
+        return _run(answered.elapsed_s, answered.answers, answered.waits_ms)
+
+    async def flood(self, batch: Batch, in_flight: int, ended: asyncio.Event) -> int:
+        """Keep so many of the bulk lane in flight until it shall end. Returns how many came."""
+        up = self.home.up
+        assert up is not None, "asleep"
+        came = 0
+
+        async def publish_and_wait(first: int) -> None:
+            nonlocal came
+            number = first
+            while not ended.is_set():
+                path = batch.paths[number % len(batch.paths)]
+                await self._ask(up, batch, path, number % self.home.partitions)
+                came += 1
+                number += in_flight
+
+        await asyncio.gather(*(publish_and_wait(first) for first in range(in_flight)))
+        return came
+
+    async def _ask(self, up: Awake, batch: Batch, path: Path, partition: int) -> Arrived:
+        key = str(uuid.uuid4())
+        arrival = up.arrivals.expect([key.encode()])
+        sent = await self._publish(up, key, _request(key, batch, path), partition)
+        await arrival.wait(self.home.settings.worker_timeout)
+        await sent
+        return arrival.came[key.encode()]
+
+    async def _all_at_once(self, up: Awake, batch: Batch) -> Run:
+        keys = [f"{uuid.uuid4()}-{number}" for number in range(len(batch.paths))]
+        values = [_request(key, batch, path) for key, path in zip(keys, batch.paths, strict=True)]
+        sizes = [path.stat().st_size for path in batch.paths]
+        partitions = dealt(sizes, self.home.partitions, len(self.pids))
+        arrival = up.arrivals.expect(key.encode() for key in keys)
+        began_at = time.perf_counter()
+        sent = [
+            await self._publish(up, key, value, partition)
+            for key, value, partition in zip(keys, values, partitions, strict=True)
         ]
-        arrival = awake.arrivals.expect(request_id.encode() for request_id in ids)
-        started_at = time.perf_counter()
-        await self._publish(awake.producer, ids, values)
-        await arrival.wait(self._settings.worker_timeout)
-        results = [
-            Result.model_validate_json(arrival.values[request_id.encode()]) for request_id in ids
-        ]
-        return Run(
-            elapsed_s=arrival.last_at - started_at,
-            faces=tuple(None if one.status == "failed" else len(one.faces) for one in results),
-            stage_ms=mean_by_stage([one.timings_ms for one in results]),
-            model=results[0].model,
+        await asyncio.gather(*sent)
+        await arrival.wait(self.home.settings.worker_timeout)
+        came = tuple(arrival.came[key.encode()] for key in keys)
+        waits_ms = tuple((one.at - began_at) * 1000 for one in came)
+        return _run(max(waits_ms) / 1000, came, waits_ms)
+
+    async def _publish(
+        self, up: Awake, key: str, value: bytes, partition: int
+    ) -> asyncio.Future[None]:
+        return await up.producer.enqueue(
+            self.home.settings.topics.images,
+            value,
+            key=key.encode(),
+            headers=wire.request_headers(request_id=key, source=_SOURCE),
+            partition=partition,
         )
 
-    async def _publish(self, producer: Producer, ids: list[str], values: list[bytes]) -> None:
-        """Dealt to the partitions in turn, and confirmed."""
-        sent = []
-        for number, (request_id, value) in enumerate(zip(ids, values, strict=True)):
-            sent.append(
-                await producer.enqueue(
-                    self._settings.topics.images,
-                    value,
-                    key=request_id.encode(),
-                    headers=wire.request_headers(request_id=request_id, source=_SOURCE),
-                    partition=number % self._partitions,
-                )
-            )
-        await asyncio.gather(*sent)
+
+def _request(key: str, batch: Batch, path: Path) -> bytes:
+    image = ImageRef(uri=path.as_uri())
+    operation: Operation = batch.operation
+    return wire.dumps(Request(id=key, operation=operation, image=image, max_faces=batch.max_faces))
+
+
+def _run(elapsed_s: float, came: tuple[Arrived, ...], waits_ms: tuple[float, ...]) -> Run:
+    results = [Result.model_validate_json(one.value) for one in came]
+    return Run(
+        elapsed_s=elapsed_s,
+        faces=tuple(None if one.status == "failed" else len(one.faces) for one in results),
+        waits_ms=waits_ms,
+        stages_ms=tuple(
+            {**result.timings_ms, "publish": one.under_way_ms}
+            for result, one in zip(results, came, strict=True)
+        ),
+        model=results[0].model,
+    )

@@ -1,25 +1,94 @@
-"""`facestream bench`: images a second of the stream beside a bare loop over the same models."""
+"""`facestream bench`: stream and edge beside a bare loop, and beside an afternoon's work."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.failures import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from benchmarks.document import Document
 
-    from benchmarks.photographs import PhotographSet
-    from benchmarks.report import Report
-    from cli.bench_edge import EdgeOrder
-
-#: the embedded broker keeps 5 MiB a partition: the requests of a round fit
+#: the embedded broker keeps 5 MiB a partition: the requests of a cell fit
 _MOST_IMAGES = 20_000
+
+
+def _part_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Of what is measured instead of the comparison."""
+    for option in reversed(
+        (
+            click.option(
+                "--profile",
+                is_flag=True,
+                help="Where an image's time goes: by stage, and by thread.",
+            ),
+            click.option(
+                "--lanes",
+                is_flag=True,
+                help="What a caller waits while the bulk lane is saturated, and while it is idle.",
+            ),
+            click.option(
+                "--memory",
+                is_flag=True,
+                help="`facestream up`: from start to first answer, and memory after 2,000 images.",
+            ),
+            click.option(
+                "--scale",
+                is_flag=True,
+                help="Growth with processes whose models sleep, and what an event costs.",
+            ),
+            click.option(
+                "--processes",
+                type=click.IntRange(1, 256),
+                multiple=True,
+                help="With --scale; may be given several times.  [default: 1, 2, 4, 8, 16]",
+            ),
+            click.option(
+                "--scale-sleep-ms",
+                type=click.FloatRange(1),
+                default=200,
+                show_default=True,
+                help="With --scale: in place of the models.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _output_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(
+        (
+            click.option(
+                "--json",
+                "json_path",
+                type=click.Path(dir_okay=False, path_type=Path),
+                help="Write everything that was measured to this file.",
+            ),
+            click.option(
+                "--plot",
+                "plot_path",
+                type=click.Path(dir_okay=False, path_type=Path),
+                help="Draw throughput against callers: a PNG.",
+            ),
+            click.option("--markdown", is_flag=True, help="Print the tables for a README."),
+            click.option(
+                "--from-json",
+                "from_json",
+                type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                multiple=True,
+                help="Measure nothing: show what --json wrote; several are put together.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
 
 
 @click.command("bench")
@@ -34,14 +103,40 @@ _MOST_IMAGES = 20_000
     "operations",
     type=click.Choice(("detect", "embed", "analyze")),
     multiple=True,
-    help="May be given several times.  [default: embed]",
+    help="May be given several times.  [default: all]",
+)
+@click.option(
+    "--set",
+    "sets",
+    type=click.Choice(("small", "mixed")),
+    multiple=True,
+    help="Of photographs, beside the checkout; not with a FOLDER.  [default: both]",
+)
+@click.option(
+    "--side",
+    "sides",
+    type=click.Choice(("loop", "stream", "edge", "afternoon")),
+    multiple=True,
+    help="May be given several times.  [default: all]",
+)
+@click.option(
+    "--callers",
+    type=click.IntRange(1, 1000),
+    multiple=True,
+    help="Requests under way at once; may be given several times.  [default: 1, 4, 16]",
 )
 @click.option(
     "--images",
     type=click.IntRange(1, _MOST_IMAGES),
-    default=300,
+    help="In each cell; where there are fewer photographs, they come again.  "
+    "[default: as many as --seconds allow]",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.1),
+    default=3.0,
     show_default=True,
-    help="In a round; where there are fewer photographs, they come again.",
+    help="That a cell shall last, about: half of it with callers; a small set is computed whole.",
 )
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes; else MAX_WORKERS.")
@@ -50,7 +145,7 @@ _MOST_IMAGES = 20_000
     type=click.IntRange(0),
     default=1,
     show_default=True,
-    help="On both sides: most prominent faces that are computed; 0: all.",
+    help="On all sides: most prominent faces that are computed; 0: all.",
 )
 @click.option(
     "--broker",
@@ -60,98 +155,55 @@ _MOST_IMAGES = 20_000
     help="Also KAFKA_BOOTSTRAP_SERVERS; on a real one, topics of its own that are removed in the "
     "end.  [default: embedded]",
 )
-@click.option(
-    "--edge",
-    is_flag=True,
-    help="Measure one HTTP caller's milliseconds for extract-embedding instead, beside the same "
-    "inference called directly.",
-)
-@click.option(
-    "--json",
-    "json_path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write everything that was measured to this file.",
-)
-def command(
-    *,
-    folders: tuple[Path, ...],
-    operations: tuple[str, ...],
-    images: int,
-    rounds: int,
-    workers: int | None,
-    max_faces: int,
-    broker: str,
-    edge: bool,
-    json_path: Path | None,
-) -> None:
-    """Compute the same photographs with the stream and with a bare loop over the same models, in
-    as many processes, by turns, and compare.
+@_part_options
+@_output_options
+def command(**options: Any) -> None:
+    """Compute the same photographs with the stream, over the HTTP edge, with a bare loop over the
+    same models in as many processes (the machine's limit), and with `FaceAnalysis.get` in a pool of
+    processes behind aiohttp (an afternoon's work), by turns, and compare. With --profile, --lanes,
+    --memory or --scale: that instead.
 
-    Without a FOLDER: LFW beside the checkout, else the photographs of the dependencies.
+    Without a FOLDER: the sets beside the checkout, else the photographs of the dependencies.
     """
-    changes = {} if workers is None else {"MAX_WORKERS": str(workers)}
-    if edge:
-        if operations or max_faces != 1:
-            raise click.UsageError("--edge measures extract-embedding, of one face")
-        from cli.bench_edge import EdgeOrder
-
-        _measure_edge(EdgeOrder(_photographs(folders), images, broker), changes, json_path)
-        return
-
     from rich.console import Console
 
-    from benchmarks.suite import Order, run_suite
-    from cli.bench_tables import show
+    from benchmarks import document as documents
+    from benchmarks import plot
+    from cli.bench_printing import markdown, show
 
-    order = Order(
-        operations=operations or ("embed",),  # type: ignore[arg-type]  # click has checked them
-        photographs=_photographs(folders),
-        images=images,
-        rounds=rounds,
-        max_faces=max_faces,
-        broker=broker,
-    )
-    with Console(stderr=True).status("") as status:
-        report = asyncio.run(run_suite(order, os.environ, changes, status.update))
-    _write(report, json_path)
-    show(Console(highlight=False), report)
-    _demand_the_same(report)
+    if options["plot_path"] is not None:
+        plot.check()
+    written = options["from_json"]
+    document = documents.read(written) if written else _measured(options)
+    if options["json_path"] is not None:
+        documents.write(document, options["json_path"])
+    if options["markdown"]:
+        _echo(markdown(document))
+    else:
+        show(Console(highlight=False), document)
+    if options["plot_path"] is not None:
+        if document.comparison is None:
+            raise click.UsageError("--plot draws the comparison, and there is none")
+        plot.draw(document.comparison, document.machine, options["plot_path"])
+    _demand_the_same(document)
 
 
-def _measure_edge(order: EdgeOrder, changes: Mapping[str, str], json_path: Path | None) -> None:
+def _measured(options: dict[str, Any]) -> Document:
     from rich.console import Console
 
-    from cli.bench_edge import lines_of, run_edge
+    from cli.bench_parts import measure
 
     with Console(stderr=True).status("") as status:
-        document = asyncio.run(run_edge(order, os.environ, changes, status.update))
-    _write(document, json_path)
-    for line in lines_of(document):
+        return asyncio.run(measure(options, os.environ, status.update))
+
+
+def _echo(lines: Iterable[str]) -> None:
+    for line in lines:
         click.echo(line)
 
 
-def _write(document: object, path: Path | None) -> None:
-    import orjson
-
-    if path is not None:
-        path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-
-
-def _photographs(folders: Sequence[Path]) -> PhotographSet:
-    from benchmarks.photographs import PhotographSet, default_photographs
-    from cli.photographs import NoPhotographs, find
-
-    if not folders:
-        return default_photographs()
-    try:
-        found = tuple(one.path for one in find(map(str, folders)) if one.path is not None)
-    except NoPhotographs as error:
-        raise click.UsageError(str(error)) from None
-    return PhotographSet(", ".join(folder.name for folder in folders), tuple(folders), found)
-
-
-def _demand_the_same(report: Report) -> None:
-    """Two sides that did different work are not to be compared."""
-    different = [one.operation for one in report.operations if not one.same_faces]
-    if different:
-        raise Failure(f"the two sides found different faces: {', '.join(different)}")
+def _demand_the_same(document: Document) -> None:
+    """Sides that did different work are not to be compared."""
+    if document.comparison is not None and document.comparison.other_faces:
+        different = "; ".join(document.comparison.other_faces)
+        raise Failure(f"other faces than the loop's were found by {different}")

@@ -1,96 +1,244 @@
-"""A benchmark's report as tables: the machine first, then the two sides and their ratio."""
+"""A benchmark's document as tables: plain strings, that a terminal or a README shows."""
 
 from __future__ import annotations
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from benchmarks.report import OperationReport, Report, SideReport, Spread
+from benchmarks.document import Document
+from benchmarks.footprint import FootprintReport
+from benchmarks.lanes import LanesReport
+from benchmarks.ratios import OperationRatios
+from benchmarks.report import CellReport, ComparisonReport
+from benchmarks.scale import EventCost, ScaleReport
+from benchmarks.spread import Spread
+from benchmarks.stages import ProfileReport
 
 _ALSO = ("onnxruntime", "opencv-python-headless", "faust-streaming", "confluent-kafka")
-_STAGES = ("fetch", "decode", "detect", "embed", "analyze")
+_NONE = "–"
 
 
-def show(console: Console, report: Report) -> None:
-    """Print it; nothing is printed that was not measured."""
-    console.print(_facts(_of_report(report)))
-    console.print(_table(report))
-    for operation in report.operations:
-        console.print(_facts(_of_operation(operation)))
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A table: its title, its columns, and its rows. All columns but the first hold numbers."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
 
 
-def _facts(facts: dict[str, str]) -> Table:
-    """A name and a value a line."""
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in facts.items():
-        grid.add_row(name, value)
-    return grid
-
-
-def _of_report(report: Report) -> dict[str, str]:
-    machine, setup = report.machine, report.setup
+def facts(document: Document) -> dict[str, str]:
+    """What was run, and where."""
+    machine, setup = document.machine, document.setup
     libraries = [f"{name} {machine.versions[name]}" for name in _ALSO if name in machine.versions]
-    packs = {one.model["pack"] for one in report.operations if one.model is not None}
-    models = [*sorted(packs), setup.engine, f"detection {setup.det_size} ({setup.det_size_mode})"]
+    detection = f"detection {setup.det_size} ({setup.det_size_mode})"
+    sets = [f"{one.name} ({one.files} files)" for one in setup.sets]
     return {
         "machine": f"{machine.cpu or 'unknown'}, {machine.cores} cores, {machine.system}",
         "software": ", ".join([f"Python {machine.python}", *libraries]),
-        "models": ", ".join([*models, f"max_faces {setup.max_faces}"]),
-        "images": f"{setup.images} of {setup.photographs} ({setup.files} files)",
+        "models": f"{setup.pack}, {setup.engine}, {detection}, max_faces {setup.max_faces}",
+        "photographs": ", ".join(sets),
         "processes": f"{setup.workers} a side, {setup.threads_per_session} thread(s) a session",
-        "broker": f"{setup.broker}, {setup.partitions} partitions",
-        "rounds": f"{setup.rounds} of each side, by turns; ratio: images/s, stream ÷ loop",
+        "broker": setup.broker,
     }
 
 
-def _table(report: Report) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for title in ("images/s", "CPU ms", "RSS MB", "faces", "failed"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column("ratio", justify="right", no_wrap=True)
-    for one in report.operations:
-        table.add_row(one.operation, "stream", *_cells(one.stream), _ratio(one.ratio))
-        table.add_row("", "loop", *_cells(one.loop), "")
-    return table
+def tables(document: Document) -> Iterator[Shown]:
+    """Of every part that was measured; nothing is told that was not."""
+    if document.comparison is not None:
+        yield from _comparison(document.comparison, document.setup.rounds)
+    for profile in document.profile or ():
+        yield from _profile(profile)
+    if document.lanes is not None:
+        yield _lanes(document.lanes)
+    if document.footprint is not None:
+        yield _footprint(document.footprint)
+    if document.scale is not None:
+        yield from _scale(document.scale)
 
 
-def _cells(side: SideReport) -> tuple[str, ...]:
-    return (
-        f"{side.images_per_s.median:.1f}",
-        f"{side.cpu_s_per_image.median * 1000:.1f}",
-        f"{side.peak_rss_bytes / 1e6:.0f}",
-        str(side.faces),
-        str(side.failed),
+def _comparison(report: ComparisonReport, rounds: int) -> Iterator[Shown]:
+    callers = sorted({cell.callers for cell in report.cells if cell.callers is not None})
+    pairs = dict.fromkeys((cell.photographs, cell.operation) for cell in report.cells)
+    for photographs, operation in pairs:
+        cells = [
+            cell
+            for cell in report.cells
+            if (cell.photographs, cell.operation) == (photographs, operation)
+        ]
+        sides = dict.fromkeys(cell.side for cell in cells)
+        yield Shown(
+            f"{operation}, {photographs} photographs",
+            (
+                "",
+                *(f"images/s, {number}" for number in callers),
+                "all",
+                *(f"p50/p95 ms, {number}" for number in callers),
+                "CPU ms",
+                "PSS MB",
+            ),
+            [_row(side, [cell for cell in cells if cell.side == side], callers) for side in sides],
+        )
+    yield Shown(
+        "ratios",
+        ("", "stream ÷ loop", "÷ afternoon", "edge ÷ stream", "edge p50", "direct", "ratio"),
+        [_ratio_row(one) for one in report.ratios],
+        f"Of images a second: of {rounds} round(s) the middle one, by turns; stream ÷ loop with "
+        "all at once; ÷ afternoon at whatever number of callers that did best; edge ÷ stream with "
+        "the most callers (with all at once in the stream); p50 in ms, one caller, beside one "
+        "process of the loop.",
+    )
+    cores = max(cell.others_cores.max for cell in report.cells)
+    idle = max(cell.idle_cores for cell in report.cells)
+    yield Shown(
+        "what disturbed it",
+        ("", "cores at most"),
+        [
+            ("others of the machine", f"{cores:.2f}"),
+            ("processes of ours that were to be idle", f"{idle:.2f}"),
+        ],
     )
 
 
-def _ratio(ratio: Spread) -> str:
-    if len(ratio.rounds) == 1:
-        return f"{ratio.median:.3f}"
-    return f"{ratio.median:.3f} ({ratio.min:.3f}–{ratio.max:.3f})"
-
-
-def _of_operation(one: OperationReport) -> dict[str, str]:
-    beside = [f"client {one.client_cpu_s_per_image * 1000:.2f}"]
-    if one.broker_cpu_s_per_image is not None:
-        beside.append(f"broker {one.broker_cpu_s_per_image * 1000:.2f}")
-    stages = [
-        f"{stage} {one.stream.stage_ms[stage]:.1f} ({one.loop.stage_ms[stage]:.1f})"
-        for stage in _STAGES
-        if stage in one.stream.stage_ms and stage in one.loop.stage_ms
+def _row(side: str, cells: Sequence[CellReport], callers: Sequence[int]) -> list[str]:
+    by_callers = {cell.callers: cell for cell in cells}
+    whole = by_callers.get(None)
+    busiest = whole or by_callers[max(number for number in by_callers if number is not None)]
+    found = [by_callers.get(number) for number in callers]
+    return [
+        side,
+        *(_NONE if cell is None else f"{cell.images_per_s.median:.1f}" for cell in found),
+        _NONE if whole is None else f"{whole.images_per_s.median:.1f}",
+        *(_waits(cell) for cell in found),
+        f"{busiest.cpu_s_per_image.median * 1000:.1f}",
+        f"{max(cell.pss_bytes for cell in cells) / 1e6:.0f}",
     ]
-    return {
-        one.operation: f"CPU ms an image beside the workers: {', '.join(beside)}",
-        "": f"ms an image by stage, with its waiting, stream (loop): {', '.join(stages)}",
-        " ": f"CPU of what was to be idle: {one.idle_cpu_s:.2f} s a round at most",
-        "  ": f"cores others kept busy, stream (loop): {_others(one.stream)} ({_others(one.loop)})",
-    }
 
 
-def _others(side: SideReport) -> str:
-    return f"{side.others_cores.min:.1f} to {side.others_cores.max:.1f}"
+def _waits(cell: CellReport | None) -> str:
+    if cell is None or cell.p50_ms is None:
+        return _NONE
+    return f"{cell.p50_ms:.1f}/{cell.p95_ms:.1f}"
+
+
+def _ratio_row(one: OperationRatios) -> list[str]:
+    edge = spread_said(one.edge_to_stream)
+    if one.edge_to_whole_stream is not None:
+        edge += f" ({one.edge_to_whole_stream.median:.3f})"
+    return [
+        f"{one.operation}, {one.photographs}",
+        spread_said(one.stream_to_loop),
+        number_said(one.stream_to_afternoon, "{:.2f}"),
+        edge,
+        number_said(one.edge_p50_ms, "{:.1f}"),
+        number_said(one.direct_p50_ms, "{:.1f}"),
+        number_said(one.edge_to_direct_p50, "{:.2f}"),
+    ]
+
+
+def spread_said(value: Spread | None) -> str:
+    """The middle, and the ends where there are several."""
+    if value is None:
+        return _NONE
+    if len(value.rounds) == 1:
+        return f"{value.median:.3f}"
+    return f"{value.median:.3f} [{value.min:.3f}–{value.max:.3f}]"
+
+
+def number_said(value: float | None, form: str) -> str:
+    return _NONE if value is None else form.format(value)
+
+
+def _profile(report: ProfileReport) -> Iterator[Shown]:
+    what = f"{report.operation}, {report.photographs} photographs, {report.callers} in flight"
+    whole_ms = report.stages["whole"].mean_ms
+    yield Shown(
+        f"where the time of an image goes: {what}",
+        ("stage", "mean ms", "p50", "p95", "share"),
+        [
+            (
+                stage,
+                *(f"{value:.2f}" for value in (one.mean_ms, one.p50_ms, one.p95_ms)),
+                f"{one.mean_ms / whole_ms:.0%}",
+            )
+            for stage, one in report.stages.items()
+        ],
+    )
+    yield Shown(
+        f"CPU of the workers: {what}",
+        ("thread", "ms an image"),
+        [
+            *((name, f"{ms:.2f}") for name, ms in report.thread_cpu_ms.items()),
+            ("all", f"{sum(report.thread_cpu_ms.values()):.2f}"),
+        ],
+    )
+
+
+def _lanes(report: LanesReport) -> Shown:
+    return Shown(
+        f"one caller beside a saturated bulk lane: {report.operation}, {report.photographs}",
+        ("bulk lane", "calls", "p50 ms", "p95 ms"),
+        [
+            ("idle", f"{report.calls}", f"{report.idle_p50_ms:.1f}", f"{report.idle_p95_ms:.1f}"),
+            (
+                f"saturated, {report.in_flight} in flight",
+                f"{report.calls}",
+                f"{report.flooded_p50_ms:.1f}",
+                f"{report.flooded_p95_ms:.1f}",
+            ),
+        ],
+        f"p95 is {report.p95_ratio:.2f} times its idle value; {report.bulk_images} images of the "
+        "bulk lane were settled meanwhile.",
+    )
+
+
+def _footprint(report: FootprintReport) -> Shown:
+    parts = [part for part in report.last_pss if report.last_pss[part]]
+    rows = [
+        (part, f"{report.first_pss[part] / 1e6:.0f}", f"{report.last_pss[part] / 1e6:.0f}")
+        for part in parts
+    ]
+    return Shown(
+        f"memory of `facestream up`, {report.workers} workers",
+        ("PSS, MB", "after the first answer", f"after {report.images}"),
+        rows,
+        f"workers and edge together: {report.workers_and_edge / 1e6:.0f} MB after "
+        f"{report.images} images ({report.operation}, {report.photographs}); from start to first "
+        f"answer: {report.first_answer_s:.1f} s",
+    )
+
+
+def _scale(report: ScaleReport) -> Iterator[Shown]:
+    yield Shown(
+        f"growth: models that sleep {report.sleep_ms:g} ms, {report.operation}, {report.broker}",
+        ("processes", "partitions", "events", "start s", "events/s", "of the most", "CPU ms"),
+        [
+            (
+                f"{one.processes}",
+                f"{one.partitions}",
+                f"{one.events}",
+                f"{one.start_s:.1f}",
+                f"{one.events_per_s:.2f}",
+                f"{one.ratio:.3f}",
+                f"{one.cpu_ms:.2f}",
+            )
+            for one in report.growth
+        ],
+        "of the most: what so many processes do that only sleep; CPU: of the workers, an event",
+    )
+    yield Shown(
+        f"CPU of an event beside inference: one worker that does not sleep, {report.operation}",
+        ("", "events/s", "worker ms", "edge ms", "together"),
+        [_cost_row("stream", report.stream), _cost_row("edge", report.edge)],
+    )
+
+
+def _cost_row(name: str, cost: EventCost) -> tuple[str, ...]:
+    return (
+        name,
+        f"{cost.events_per_s:.0f}",
+        f"{cost.worker_cpu_ms:.2f}",
+        number_said(cost.edge_cpu_ms, "{:.2f}"),
+        f"{cost.cpu_ms:.2f}",
+    )

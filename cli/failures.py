@@ -13,6 +13,8 @@ ASKED_WRONGLY = 2
 #: whose message says all there is to say; by name, so that nothing heavy is imported to compare
 _CLEAR = {
     "benchmarks.batches": ("BenchmarkFailed",),
+    "benchmarks.document": ("UnreadableDocument",),
+    "benchmarks.plot": ("MatplotlibMissing",),
     "benchmarks.processes": ("PsutilMissing",),
     "cli.edge_process": ("EdgeFailed",),
     "cli.following": ("BrokerAway", "TopicMissing"),

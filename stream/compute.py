@@ -11,6 +11,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeVar
 
+from stream.io.thread_names import name_thread
+
 T = TypeVar("T")
 Steps = Generator[None, None, T]
 
@@ -73,6 +75,7 @@ class ComputeThread:
             raise
 
     def _work(self) -> None:
+        name_thread(self._thread.name)
         while True:
             with self._wake:
                 while not self._jobs and not self._stopping:

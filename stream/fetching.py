@@ -18,6 +18,7 @@ from schemas.wire import RequestHeaders
 from stream.crash_notes import CrashNotes
 from stream.event import Event
 from stream.images import ImageReader, check_sha256, open_photograph, public_uri
+from stream.io.thread_names import name_thread
 from stream.lanes import Work
 from stream.photograph import Photograph
 from stream.places import FetchPlaces
@@ -44,7 +45,10 @@ class LanePlaces:
         self.retry = asyncio.Semaphore(settings.retry_places)
         self.decoded = asyncio.Semaphore(settings.decoded_places)
         self.unconfirmed = asyncio.Semaphore(UNCONFIRMED_PLACES)
-        self.decoders = ThreadPoolExecutor(settings.decode_threads, f"decode-{name}")
+        decoders = f"decode-{name}"
+        self.decoders = ThreadPoolExecutor(
+            settings.decode_threads, decoders, initializer=name_thread, initargs=(decoders,)
+        )
 
 
 @dataclass(slots=True)

@@ -43,6 +43,7 @@ from stream.io.sources import (
     read_object_uri,
     read_web_uri,
 )
+from stream.io.thread_names import name_thread
 from stream.io.web import WebClient, WebLimits
 
 __all__ = [
@@ -100,7 +101,9 @@ class ImageReader:
         )
         self._web = WebClient(self._sources, limits, resolver=resolver)
         # Threads of its own: a folder on a network that hangs delays files alone.
-        self._threads = ThreadPoolExecutor(_FILE_THREADS, thread_name_prefix="image-file")
+        self._threads = ThreadPoolExecutor(
+            _FILE_THREADS, "image-file", initializer=name_thread, initargs=("image-file",)
+        )
 
     async def __aenter__(self) -> Self:
         self._stack.callback(self._threads.shutdown, wait=False, cancel_futures=True)

@@ -15,7 +15,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +50,9 @@ EXIT_CRASHED = 1
 _BEAT_S = 0.5
 _START_CANCEL_S = 5.0
 _ORPHAN_S = 30.0
+
+#: blocks until every model is there; raises `PackUnavailable`
+LoadModels = Callable[[WorkerSettings], FaceModels]
 
 
 @dataclass(slots=True)
@@ -100,7 +103,7 @@ class Worker:
         )
 
 
-async def run(settings: WorkerSettings, arguments: argparse.Namespace) -> int:
+async def run(settings: WorkerSettings, arguments: argparse.Namespace, load: LoadModels) -> int:
     """Work until told to stop. Returns the exit code."""
     with ComputeThread() as compute, CrashNotes(arguments.notes) as notes:
         worker = Worker(settings, arguments.id, arguments.instance_id, compute)
@@ -111,7 +114,7 @@ async def run(settings: WorkerSettings, arguments: argparse.Namespace) -> int:
         ):
             try:
                 began_at = time.perf_counter()
-                worker.models = await asyncio.to_thread(load_models, settings)
+                worker.models = await asyncio.to_thread(load, settings)
                 worker.metrics.models_loaded(time.perf_counter() - began_at)
             except PackUnavailable as error:
                 log.critical("no models: %s", error)
@@ -242,15 +245,17 @@ def _stop_on_signals(worker: Worker) -> None:
     threading.Thread(target=watch_supervisor, name="supervisor-watch", daemon=True).start()
 
 
-async def _run_and_exit(settings: WorkerSettings, arguments: argparse.Namespace) -> None:
-    code = await run(settings, arguments)
+async def _run_and_exit(
+    settings: WorkerSettings, arguments: argparse.Namespace, load: LoadModels
+) -> None:
+    code = await run(settings, arguments, load)
     sys.stdout.flush()
     # Neither Faust's threads nor a native library's step, which nobody waits for, may hold it up.
     os._exit(code)
 
 
-def main() -> None:
-    """The process's entry: reads the environment once."""
+def main(load: LoadModels = load_models) -> None:
+    """The process's entry: reads the environment once. `load` gives it the models."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--id", required=True, help="how the worker is called on face.workers")
     parser.add_argument("--instance-id", help="stable over restarts, unique in the group")
@@ -267,7 +272,7 @@ def main() -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     settings = WorkerSettings()
     cv2.setNumThreads(settings.threads_per_session)
-    event_loop.run(_run_and_exit(settings, arguments))
+    event_loop.run(_run_and_exit(settings, arguments, load))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from confluent_kafka import Producer as NativeProducer
 
 from schemas.topics import MAX_MESSAGE_BYTES
 from schemas.wire import Headers
+from stream.io.thread_names import name_thread
 
 _POLL_S = 0.1
 _ANY_PARTITION = -1  # librdkafka's own constant: where the key leads
@@ -71,6 +72,7 @@ class Producer:
         del self._native  # it would go on reconnecting, and complain
 
     def _poll(self) -> None:
+        name_thread(self._thread.name)
         while not self._stopping.is_set():
             self._native.poll(_POLL_S)
 

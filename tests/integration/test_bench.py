@@ -1,4 +1,4 @@
-"""`facestream bench`: one command, two sides, and a document of what was measured."""
+"""`facestream bench`: one command, several sides, and a document of what was measured."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import numpy as np
 import orjson
 import pytest
 
-IMAGES = 24
+IMAGES = 12
 FILES = 5
+SIDES = {"loop", "stream", "edge", "afternoon"}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("KAFKA_")}
     return subprocess.run(
         [sys.executable, "-m", "cli.main", "bench", *arguments],
-        env=environ | {"MODEL_PACK": "synthetic", "COLUMNS": "100"},
+        env=environ | {"MODEL_PACK": "synthetic", "COLUMNS": "140"},
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
@@ -41,47 +42,89 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def ran(photographs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
-    """What it printed, and the document that it wrote."""
-    out = tmp_path_factory.mktemp("bench") / "bench.json"
-    one = ("--rounds", "1", "--workers", "1", "--images", str(IMAGES), "--json", str(out))
-    both = ("--operation", "detect", "--operation", "embed")
-    done = bench(str(photographs), *one, *both)
+def measured(out: Path, *arguments: str) -> tuple[str, dict[str, Any]]:
+    """What it printed, and the document that it wrote: one worker, one round."""
+    done = bench(*arguments, "--workers", "1", "--rounds", "1", "--json", str(out))
     assert done.returncode == 0, done.stderr
     document: dict[str, Any] = orjson.loads(out.read_bytes())
     return done.stdout, document
 
 
-def test_both_sides_compute_every_image_and_find_the_same_faces(
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bench") / "bench.json"
+
+
+@pytest.fixture(scope="module")
+def ran(photographs: Path, written: Path) -> tuple[str, dict[str, Any]]:
+    few = ("--images", str(IMAGES), "--callers", "1", "--callers", "3")
+    both = ("--operation", "detect", "--operation", "embed")
+    return measured(written, str(photographs), *few, *both)
+
+
+def cells(document: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = document["comparison"]["cells"]
+    return found
+
+
+def test_all_sides_compute_every_image_and_ours_find_the_same_faces(
     ran: tuple[str, dict[str, Any]],
 ) -> None:
     _, document = ran
-    assert [one["operation"] for one in document["operations"]] == ["detect", "embed"]
-    for one in document["operations"]:
-        assert one["same_faces"] is True
-        assert one["stream"]["images"] == one["loop"]["images"] == IMAGES
-        assert one["stream"]["failed"] == one["loop"]["failed"] == 0
-        assert one["stream"]["faces"] == one["loop"]["faces"] > 0
-        assert one["model"]["pack"] == "synthetic"
+    for operation in ("detect", "embed"):
+        of_it = [one for one in cells(document) if one["operation"] == operation]
+        assert {one["side"] for one in of_it} == SIDES
+        assert all(one["images"] == IMAGES and one["failed"] == 0 for one in of_it)
+        assert len({one["faces"] for one in of_it if one["side"] != "afternoon"}) == 1
+        assert all(one["faces"] > 0 for one in of_it)
+    assert document["comparison"]["other_faces"] == []
+    assert document["comparison"]["model"]["pack"] == "synthetic"
 
 
-def test_the_ratio_is_that_of_the_rates_of_the_same_round(ran: tuple[str, dict[str, Any]]) -> None:
+def test_each_number_of_callers_is_measured_at_every_side_that_has_callers(
+    ran: tuple[str, dict[str, Any]],
+) -> None:
     _, document = ran
-    for one in document["operations"]:
-        stream, loop = (one[side]["images_per_s"]["rounds"] for side in ("stream", "loop"))
-        assert len(stream) == len(loop) == len(one["ratio"]["rounds"]) == 1
-        assert one["ratio"]["median"] == pytest.approx(stream[0] / loop[0])
+    embed = [one for one in cells(document) if one["operation"] == "embed"]
+    callers = {
+        side: {one["callers"] for one in embed if one["side"] == side} for side in sorted(SIDES)
+    }
+    assert callers == {
+        "afternoon": {1, 3},
+        "edge": {1, 3},
+        "loop": {1, None},
+        "stream": {1, 3, None},
+    }
+    for one in embed:
+        if one["callers"] is not None:
+            assert 0 < one["p50_ms"] <= one["p95_ms"]
 
 
-def test_both_sides_say_what_they_cost(ran: tuple[str, dict[str, Any]]) -> None:
+def test_the_ratios_are_those_of_the_rates_of_the_same_round(
+    ran: tuple[str, dict[str, Any]],
+) -> None:
     _, document = ran
-    for one in document["operations"]:
-        for side in ("stream", "loop"):
-            assert one[side]["cpu_s_per_image"]["median"] > 0
-            assert one[side]["peak_rss_bytes"] > 20e6
-            assert {"fetch", "decode", "detect"} <= one[side]["stage_ms"].keys()
-        assert one["broker_cpu_s_per_image"] >= 0
+    for ratios in document["comparison"]["ratios"]:
+        rates = {
+            (one["side"], one["callers"]): one["images_per_s"]["rounds"][0]
+            for one in cells(document)
+            if one["operation"] == ratios["operation"]
+        }
+        whole = rates["stream", None]
+        assert ratios["stream_to_loop"]["median"] == pytest.approx(whole / rates["loop", None])
+        best = max(rates["afternoon", 1], rates["afternoon", 3])
+        assert ratios["stream_to_afternoon"] == pytest.approx(whole / best)
+        edge = rates["edge", 3]
+        assert ratios["edge_to_stream"]["median"] == pytest.approx(edge / rates["stream", 3])
+
+
+def test_every_side_says_what_it_cost(ran: tuple[str, dict[str, Any]]) -> None:
+    _, document = ran
+    for one in cells(document):
+        assert one["cpu_s_per_image"]["median"] >= 0  # told in steps of 10 ms
+        assert one["pss_bytes"] > 20e6
+        if one["side"] == "stream":
+            assert {"queue", "fetch", "decode", "detect", "publish"} <= one["stage_ms"].keys()
 
 
 def test_it_says_what_it_ran_on(ran: tuple[str, dict[str, Any]], photographs: Path) -> None:
@@ -89,15 +132,78 @@ def test_it_says_what_it_ran_on(ran: tuple[str, dict[str, Any]], photographs: Pa
     assert document["machine"]["cores"] == len(os.sched_getaffinity(0))
     assert document["machine"]["versions"].keys() >= {"onnxruntime", "faust-streaming"}
     setup = document["setup"]
-    assert (setup["photographs"], setup["files"], setup["images"]) == (
-        photographs.name,
-        FILES,
-        IMAGES,
-    )
+    assert setup["sets"] == [{"name": photographs.name, "files": FILES}]
     assert (setup["workers"], setup["rounds"], setup["max_faces"]) == (1, 1, 1)
     assert setup["broker"] == "embedded"
-    for word in ("synthetic", "embedded", "stream", "loop", photographs.name):
+    for word in ("synthetic", "embedded", *SIDES, photographs.name):
         assert word in printed
+
+
+def test_what_was_written_is_shown_for_a_readme_and_drawn(
+    ran: tuple[str, dict[str, Any]], written: Path, tmp_path: Path
+) -> None:
+    plot = tmp_path / "plot.png"
+    done = bench("--from-json", str(written), "--markdown", "--plot", str(plot))
+    assert done.returncode == 0, done.stderr
+    _, document = ran
+    ratio = document["comparison"]["ratios"][0]["stream_to_loop"]["median"]
+    assert f"| {ratio:.3f} |" in done.stdout
+    assert f"{document['machine']['cores']} cores" in done.stdout.splitlines()[0]
+    pixels = cv2.imread(str(plot))
+    assert pixels is not None
+    assert pixels.std() > 0
+
+
+def test_the_profile_tells_every_stage_and_thread(photographs: Path, tmp_path: Path) -> None:
+    few = ("--images", str(IMAGES), "--callers", "2", "--operation", "embed")
+    printed, document = measured(tmp_path / "p.json", str(photographs), "--profile", *few)
+    (profile,) = document["profile"]
+    stages = profile["stages"]
+    assert list(stages) == [
+        *("queue", "fetch", "decode", "detect", "embed", "waiting", "publish", "whole")
+    ]
+    told_ms = sum(one["mean_ms"] for name, one in stages.items() if name != "whole")
+    assert told_ms >= stages["whole"]["mean_ms"] * 0.99
+    if sys.platform == "linux":
+        assert "compute" in profile["thread_cpu_ms"] or profile["thread_cpu_ms"] == {}
+    assert "waiting" in printed
+
+
+def test_a_caller_is_measured_beside_a_flood_of_the_bulk_lane(
+    photographs: Path, tmp_path: Path
+) -> None:
+    few = ("--images", "25", "--operation", "detect")
+    printed, document = measured(tmp_path / "l.json", str(photographs), "--lanes", *few)
+    lanes = document["lanes"]
+    assert lanes["calls"] == 25
+    assert lanes["bulk_images"] > lanes["in_flight"] > 16
+    assert lanes["p95_ratio"] == pytest.approx(lanes["flooded_p95_ms"] / lanes["idle_p95_ms"])
+    assert "saturated" in printed
+
+
+def test_memory_is_that_of_what_a_user_starts(photographs: Path, tmp_path: Path) -> None:
+    printed, document = measured(
+        tmp_path / "m.json", str(photographs), "--memory", "--images", str(IMAGES)
+    )
+    footprint = document["footprint"]
+    assert footprint["workers"] == 1
+    assert all(footprint["last_pss"][part] > 20e6 for part in ("workers", "edge", "rest"))
+    assert footprint["first_answer_s"] > 0
+    assert "workers and edge together" in printed
+
+
+def test_growth_is_measured_with_models_that_sleep(tmp_path: Path) -> None:
+    few = ("--processes", "1", "--processes", "2", "--scale-sleep-ms", "1000", "--images", "200")
+    printed, document = measured(tmp_path / "s.json", "--scale", *few)
+    scale = document["scale"]
+    assert [one["processes"] for one in scale["growth"]] == [1, 2]
+    for one in scale["growth"]:
+        assert one["events_per_s"] <= one["processes"] * 1.05
+        assert one["ratio"] == pytest.approx(one["events_per_s"] / one["processes"])
+        assert one["ratio"] > 0.5
+    assert scale["stream"]["worker_cpu_ms"] > 0
+    assert scale["edge"]["edge_cpu_ms"] > 0
+    assert "growth" in printed
 
 
 def test_a_folder_without_photographs_is_said_before_anything_starts(tmp_path: Path) -> None:
@@ -107,23 +213,16 @@ def test_a_folder_without_photographs_is_said_before_anything_starts(tmp_path: P
     assert "Traceback" not in done.stderr
 
 
-def test_one_http_caller_is_measured_beside_the_direct_call(
-    photographs: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--lanes", "--operation", "detect", "--operation", "embed"), "one at a time"),
+        (("--lanes", "--plot", "plot.png"), "--plot draws the comparison"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_before_anything_starts(
+    arguments: tuple[str, ...], said: str
 ) -> None:
-    out = tmp_path / "edge.json"
-    few = ("--images", "6", "--workers", "1", "--json", str(out))
-    done = bench(str(photographs), "--edge", *few)
-    assert done.returncode == 0, done.stderr
-    document = orjson.loads(out.read_bytes())
-    latency = document["latency"]
-    assert latency["images"] == 6
-    assert latency["edge_median_ms"] > 0
-    assert latency["direct_median_ms"] > 0
-    assert document["setup"]["broker"] == "embedded"
-    assert "called directly" in done.stdout
-
-
-def test_the_edge_is_measured_for_one_operation_only(photographs: Path) -> None:
-    done = bench(str(photographs), "--edge", "--operation", "detect")
+    done = bench(*arguments)
     assert done.returncode == 2
-    assert "--edge measures extract-embedding" in done.stderr
+    assert said in done.stderr

@@ -1,0 +1,69 @@
+"""What is measured: a cell is one side with one operation, one set and so many callers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from benchmarks.photographs import PhotographSet
+from schemas.topics import Operation
+
+SideName = Literal["loop", "stream", "edge", "afternoon"]
+SIDES: tuple[SideName, ...] = get_args(SideName)
+
+#: sets of at most so many files are computed whole, once or several times: their files differ
+_WHOLE_FILES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """`callers`: requests under way; of the loop: processes at work. None: all at once."""
+
+    photographs: str
+    operation: Operation
+    side: SideName
+    callers: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What shall be compared."""
+
+    operations: Sequence[Operation]
+    sets: Sequence[PhotographSet]
+    sides: Sequence[SideName]
+    callers: Sequence[int]
+    #: in a cell; None: as many as it takes `seconds` to compute
+    images: int | None
+    seconds: float
+    rounds: int
+    max_faces: int
+    #: `embedded` or `host:port`
+    broker: str
+
+    def cells(self, number: int) -> Iterator[Cell]:
+        """Of a round, from 1 on, in the order in which they are measured.
+
+        The loop with all its processes and the stream with all at once stand side by side: their
+        ratio is near 1, and every round has it. The afternoon's is far from 1: once is enough.
+        """
+        for side in SIDES:
+            if side in self.sides and (side != "afternoon" or number == 1):
+                for callers in self._callers_of(side):
+                    for photographs in self.sets:
+                        for operation in self.operations:
+                            yield Cell(photographs.name, operation, side, callers)
+
+    def _callers_of(self, side: SideName) -> tuple[int | None, ...]:
+        if side == "loop":
+            return (1, None)
+        return (None, *self.callers) if side == "stream" else tuple(self.callers)
+
+
+def enough(images_per_s: float, seconds: float, files: int) -> int:
+    """How many images such a side computes in so many seconds; of a small set, all files alike."""
+    wanted = max(1, round(images_per_s * seconds))
+    if files > _WHOLE_FILES:
+        return wanted
+    return max(1, round(wanted / files)) * files

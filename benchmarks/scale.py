@@ -1,0 +1,160 @@
+"""How throughput grows with processes and partitions, and what an event costs beside inference.
+
+The models sleep, so that one machine can hold as many workers as a cluster would. A sleep of 200 ms
+leaves 5 images a second to each: what is missing of that was lost around it.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.batches import Batch
+from benchmarks.brokers import kind_of
+from benchmarks.edge_side import EdgeSide
+from benchmarks.ground import Given, ground
+from benchmarks.processes import Processes
+from benchmarks.sleeping_worker import SLEEP_MS
+from benchmarks.stream_side import StreamSide
+from schemas.topics import Operation
+
+_WORKER = (sys.executable, "-m", "benchmarks.sleeping_worker")
+_SIDE_PX = 64
+#: at the edge, while a worker is saturated
+_CALLERS = 16
+_WARM_UP_EVENTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleOrder:
+    #: how many workers, one size of the group after the other
+    processes: Sequence[int]
+    sleep_ms: float
+    #: that each worker sleeps at each size
+    seconds: float
+    #: in a worker that does not sleep, without and with the edge
+    events: int
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Of one size of the group."""
+
+    processes: int
+    partitions: int
+    events: int
+    #: from the start of the processes until all are at work
+    start_s: float
+    events_per_s: float
+    #: over what so many sleepers could do at most
+    ratio: float
+    #: of the workers, for each event
+    cpu_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class EventCost:
+    """CPU milliseconds an event, of one saturated worker that does not sleep."""
+
+    events: int
+    events_per_s: float
+    worker_cpu_ms: float
+    #: of the edge; None without it
+    edge_cpu_ms: float | None
+
+    @property
+    def cpu_ms(self) -> float:
+        return self.worker_cpu_ms + (self.edge_cpu_ms or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleReport:
+    operation: Operation
+    sleep_ms: float
+    broker: str
+    growth: tuple[Growth, ...]
+    stream: EventCost
+    edge: EventCost
+
+
+async def measure_scale(order: ScaleOrder, given: Given) -> ScaleReport:
+    """Raises `BenchmarkFailed`, `WorkersFailed`, and what the broker and the edge raise."""
+    with tempfile.TemporaryDirectory(prefix="facestream-bench-") as folder:
+        image = Path(folder) / "tiny.jpg"
+        pixels = np.random.default_rng(7).integers(0, 256, (_SIDE_PX, _SIDE_PX, 3), np.uint8)
+        cv2.imwrite(str(image), pixels)
+        growth = [await _growth(order, given, image, count) for count in order.processes]
+        stream = await _cost(order, given, image, None)
+        edge = await _cost(order, given, image, _CALLERS)
+    return ScaleReport(
+        operation=order.operation,
+        sleep_ms=order.sleep_ms,
+        broker=kind_of(given.broker),
+        growth=tuple(growth),
+        stream=stream,
+        edge=edge,
+    )
+
+
+async def _growth(order: ScaleOrder, given: Given, image: Path, processes: int) -> Growth:
+    changes = {"MAX_WORKERS": str(processes), SLEEP_MS: str(order.sleep_ms)}
+    with ground(given, [image.parent], **changes) as at:
+        side = StreamSide(at.deployment(command=_WORKER))
+        # as many for each partition: the last to come is not late for being dealt unevenly
+        rounds = max(
+            1, round(order.seconds * 1000 / order.sleep_ms * processes / at.broker.partitions)
+        )
+        batch = Batch(order.operation, (image,) * (rounds * at.broker.partitions), 1)
+        given.on_step(f"{processes} processes start")
+        began_at = time.perf_counter()
+        async with side.home.awake():
+            start_s = time.perf_counter() - began_at
+            given.on_step(f"{processes} processes, {len(batch.paths)} events")
+            workers = Processes(side.pids)
+            before_s = workers.cpu_s()
+            run = await side.run(batch, None)
+            cpu_s = workers.cpu_s() - before_s
+    return Growth(
+        processes=processes,
+        partitions=at.broker.partitions,
+        events=len(batch.paths),
+        start_s=start_s,
+        events_per_s=run.images_per_s,
+        ratio=share_of_sleepers(run.images_per_s, processes, order.sleep_ms),
+        cpu_ms=cpu_s * 1000 / len(batch.paths),
+    )
+
+
+def share_of_sleepers(events_per_s: float, processes: int, sleep_ms: float) -> float:
+    """Of what so many processes do that only sleep, one event after the other."""
+    return events_per_s / (processes * 1000 / sleep_ms)
+
+
+async def _cost(order: ScaleOrder, given: Given, image: Path, callers: int | None) -> EventCost:
+    """callers: at the edge; None: without an edge, all published at once."""
+    with ground(given, [image.parent], MAX_WORKERS="1", **{SLEEP_MS: "0"}) as at:
+        start_edge = None if callers is None else given.start_edge
+        deployment = at.deployment(start_edge, _WORKER)
+        side = StreamSide(deployment) if callers is None else EdgeSide(deployment)
+        given.on_step(f"one worker that does not sleep, its {side.name}")
+        async with deployment.awake() as up:
+            await side.run(Batch(order.operation, (image,) * _WARM_UP_EVENTS, 1), callers)
+            worker, edge = Processes(up.supervisor.pids), Processes(up.edge_pids)
+            before_s = worker.cpu_s(), edge.cpu_s()
+            batch = Batch(order.operation, (image,) * order.events, 1)
+            run = await side.run(batch, callers)
+            worker_s, edge_s = worker.cpu_s() - before_s[0], edge.cpu_s() - before_s[1]
+    return EventCost(
+        events=order.events,
+        events_per_s=run.images_per_s,
+        worker_cpu_ms=worker_s * 1000 / order.events,
+        edge_cpu_ms=None if callers is None else edge_s * 1000 / order.events,
+    )

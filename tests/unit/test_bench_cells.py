@@ -1,0 +1,77 @@
+"""What `facestream bench` measures, in which order, and how many images of what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.cells import SIDES, Order, enough
+from benchmarks.dealing import dealt
+from benchmarks.photographs import PhotographSet
+
+ORDER = Order(
+    operations=("detect", "embed"),
+    sets=(PhotographSet("small", (), ()), PhotographSet("mixed", (), ())),
+    sides=SIDES,
+    callers=(1, 4, 16),
+    images=None,
+    seconds=3.0,
+    rounds=2,
+    max_faces=1,
+    broker="embedded",
+)
+
+
+def test_each_side_has_its_cells_for_every_operation_and_set() -> None:
+    sides = Counter(cell.side for cell in ORDER.cells(1))
+    assert sides == {"loop": 2 * 4, "stream": 4 * 4, "edge": 3 * 4, "afternoon": 3 * 4}
+    assert len(set(ORDER.cells(1))) == sides.total()
+
+
+def test_the_whole_loop_and_the_whole_stream_are_measured_side_by_side() -> None:
+    order = [(cell.side, cell.callers) for cell in ORDER.cells(1)]
+    last_of_loop = max(place for place, one in enumerate(order) if one == ("loop", None))
+    assert order[last_of_loop + 1] == ("stream", None)
+
+
+def test_the_afternoon_is_measured_once_and_a_side_that_is_left_out_never() -> None:
+    assert "afternoon" not in {cell.side for cell in ORDER.cells(2)}
+    few = replace(ORDER, sides=("edge",), callers=(4,))
+    assert {(cell.side, cell.callers) for cell in few.cells(1)} == {("edge", 4)}
+
+
+@pytest.mark.parametrize(
+    ("images_per_s", "files", "images"),
+    [(100.0, 769, 300), (50.0, 62, 124), (1.0, 62, 62), (400.0, 3, 1200), (0.01, 769, 1)],
+)
+def test_a_cell_lasts_as_long_as_asked_and_a_small_set_is_computed_whole(
+    images_per_s: float, files: int, images: int
+) -> None:
+    assert enough(images_per_s, 3.0, files) == images
+
+
+def test_a_sample_is_spread_over_all_photographs_and_repeats_them_when_they_are_few() -> None:
+    paths = tuple(Path(f"/{number}.jpg") for number in range(10))
+    photographs = PhotographSet("ten", (Path("/"),), paths)
+    assert photographs.sample(5) == paths[::2]
+    assert photographs.sample(10) == paths
+    assert photographs.sample(12) == (*paths, *paths[:2])
+
+
+def test_every_partition_has_as_many_images_but_for_one() -> None:
+    counts = Counter(dealt(list(range(62)), partitions=8, workers=2))
+    assert set(counts) == set(range(8))
+    assert max(counts.values()) - min(counts.values()) <= 1
+
+
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_no_worker_has_all_the_large_images(in_turn: bool) -> None:
+    """However the group gave them their partitions: in a row, or in turn."""
+    sizes = [1] * 100 + [1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007]
+    shares = [0, 0]
+    for size, partition in zip(sizes, dealt(sizes, partitions=8, workers=2), strict=True):
+        shares[partition % 2 if in_turn else partition // 4] += size
+    assert max(shares) < 1.01 * min(shares)
