@@ -7,7 +7,7 @@ PYTHON ?= python3
 RUN := $(UV) run --locked
 RUN_DEV := $(RUN) --group dev
 
-.PHONY: help demo test faults soak check format schemas docs bench image-check
+.PHONY: help demo test faults soak check format schemas docs bench scale image-check
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -46,8 +46,13 @@ schemas: $(UV)  ## write schemas/json, schemas/asyncapi.yaml and docs/events.md 
 docs: $(UV)  ## draw docs/landmarks-106-to-68.png anew
 	$(RUN) facestream landmarks --out docs/landmarks-106-to-68.png
 
-bench: $(UV)  ## images a second of the stream beside a bare loop over the same models
-	$(RUN_DEV) facestream bench
+bench: $(UV)  ## stream and edge beside a bare loop and an afternoon's work: build/bench.json, build/bench.png
+	mkdir -p build
+	$(RUN) --extra bench facestream bench --json build/bench.json --plot build/bench.png
+
+scale: $(UV)  ## growth with processes, and the cost of an event, on an Apache Kafka from Maven's jars
+	mkdir -p build
+	$(RUN_DEV) python -m tests.apache_kafka facestream bench --scale --json build/scale.json
 
 image-check:  ## build both images with buildah on a Debian base, and try them (as root)
 	deploy/check-images

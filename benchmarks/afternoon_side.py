@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 import tempfile
@@ -80,7 +79,7 @@ class AfternoonSide:
                 *(sys.executable, "-m", "benchmarks.afternoon"),
                 *("--pack", str(self._pack), "--operation", operation),
                 *("--processes", str(self._processes), "--max-faces", str(self._max_faces)),
-                env={**os.environ, **self._environ},
+                env=self._environ,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

@@ -50,7 +50,10 @@ class StreamSide:
         return _run(answered.elapsed_s, answered.answers, answered.waits_ms)
 
     async def flood(self, batch: Batch, in_flight: int, ended: asyncio.Event) -> int:
-        """Keep so many of the bulk lane in flight until it shall end. Returns how many came."""
+        """Keep so many of the bulk lane in flight until it shall end; wait for those then.
+
+        Returns how many came before.
+        """
         up = self.home.up
         assert up is not None, "asleep"
         came = 0
@@ -61,7 +64,7 @@ class StreamSide:
             while not ended.is_set():
                 path = batch.paths[number % len(batch.paths)]
                 await self._ask(up, batch, path, number % self.home.partitions)
-                came += 1
+                came += not ended.is_set()
                 number += in_flight
 
         await asyncio.gather(*(publish_and_wait(first) for first in range(in_flight)))

@@ -15,6 +15,8 @@ from cli.failures import Failure
 if TYPE_CHECKING:
     from benchmarks.document import Document
 
+#: measured instead of the comparison
+_PARTS = ("profile", "lanes", "memory", "scale")
 #: the embedded broker keeps 5 MiB a partition: the requests of a cell fit
 _MOST_IMAGES = 20_000
 
@@ -171,9 +173,11 @@ def command(**options: Any) -> None:
     from benchmarks import plot
     from cli.bench_printing import markdown, show
 
+    written = options["from_json"]
     if options["plot_path"] is not None:
         plot.check()
-    written = options["from_json"]
+        if not written and any(options[part] for part in _PARTS):
+            raise click.UsageError("--plot draws the comparison, and it is not asked for")
     document = documents.read(written) if written else _measured(options)
     if options["json_path"] is not None:
         documents.write(document, options["json_path"])
@@ -183,7 +187,7 @@ def command(**options: Any) -> None:
         show(Console(highlight=False), document)
     if options["plot_path"] is not None:
         if document.comparison is None:
-            raise click.UsageError("--plot draws the comparison, and there is none")
+            raise click.UsageError("--plot draws the comparison, and no file has one")
         plot.draw(document.comparison, document.machine, options["plot_path"])
     _demand_the_same(document)
 

@@ -27,7 +27,6 @@ from cli.photographs import NoPhotographs, find
 from schemas.topics import OPERATIONS, Operation
 from stream.settings import WorkerSettings
 
-_PARTS = ("profile", "lanes", "memory", "scale")
 _CALLERS = (1, 4, 16)
 _PROCESSES = (1, 2, 4, 8, 16)
 #: where --images does not say otherwise
@@ -53,19 +52,22 @@ async def measure(
         start_edge=running_edge,
         on_step=on_step,
     )
-    asked = [part for part in _PARTS if options[part]]
     order = _order(options, sets)
+    # all of them are made before the first is measured: one may be asked for wrongly
+    lanes = _lanes_order(options, sets) if options["lanes"] else None
+    footprint = _footprint_order(options, sets) if options["memory"] else None
+    scale = _scale_order(options) if options["scale"] else None
     parts: dict[str, Any] = {}
-    if not asked:
-        parts["comparison"] = await compare(order, given)
-    if "profile" in asked:
+    if options["profile"]:
         parts["profile"] = tuple(await measure_profile(_profile_order(order), given))
-    if "lanes" in asked:
-        parts["lanes"] = await measure_lanes(_lanes_order(options, sets), given)
-    if "memory" in asked:
-        parts["footprint"] = await measure_footprint(_footprint_order(options, sets), given)
-    if "scale" in asked:
-        parts["scale"] = await measure_scale(_scale_order(options), given)
+    if lanes is not None:
+        parts["lanes"] = await measure_lanes(lanes, given)
+    if footprint is not None:
+        parts["footprint"] = await measure_footprint(footprint, given)
+    if scale is not None:
+        parts["scale"] = await measure_scale(scale, given)
+    if not parts:
+        parts["comparison"] = await compare(order, given)
     settings = WorkerSettings.model_validate({} if workers is None else {"max_workers": workers})
     used = [PhotographsUsed(one.name, len(one.paths)) for one in sets]
     return Document(

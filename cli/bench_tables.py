@@ -46,6 +46,10 @@ def facts(document: Document) -> dict[str, str]:
 
 def tables(document: Document) -> Iterator[Shown]:
     """Of every part that was measured; nothing is told that was not."""
+    return (shown for shown in _all_tables(document) if shown.rows)
+
+
+def _all_tables(document: Document) -> Iterator[Shown]:
     if document.comparison is not None:
         yield from _comparison(document.comparison, document.setup.rounds)
     for profile in document.profile or ():
@@ -80,10 +84,11 @@ def _comparison(report: ComparisonReport, rounds: int) -> Iterator[Shown]:
             ),
             [_row(side, [cell for cell in cells if cell.side == side], callers) for side in sides],
         )
+    ratios = [_ratio_row(one) for one in report.ratios]
     yield Shown(
         "ratios",
         ("", "stream ÷ loop", "÷ afternoon", "edge ÷ stream", "edge p50", "direct", "ratio"),
-        [_ratio_row(one) for one in report.ratios],
+        [row for row in ratios if set(row[1:]) != {_NONE}],
         f"Of images a second: of {rounds} round(s) the middle one, by turns; stream ÷ loop with "
         "all at once; ÷ afternoon at whatever number of callers that did best; edge ÷ stream with "
         "the most callers (with all at once in the stream); p50 in ms, one caller, beside one "

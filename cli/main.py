@@ -24,7 +24,7 @@ COMMANDS = {
     "models": "the packs of models: files, hashes, licence",
     "landmarks": "the 106 landmarks and the 68 picked from them, drawn on a face",
     "schemas": "the contract: JSON Schemas and AsyncAPI",
-    "bench": "images a second of the stream beside a bare loop",
+    "bench": "stream and edge beside a bare loop and an afternoon's work",
 }
 
 

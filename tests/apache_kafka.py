@@ -1,4 +1,7 @@
-"""A real Apache Kafka for tests: one KRaft node from Maven's jars, on the machine's Java."""
+"""A real Apache Kafka for tests: one KRaft node from Maven's jars, on the machine's Java.
+
+`python -m tests.apache_kafka COMMAND…` runs a command that finds it in KAFKA_BOOTSTRAP_SERVERS.
+"""
 
 from __future__ import annotations
 
@@ -225,3 +228,15 @@ def die_with_parent() -> None:
     """For `preexec_fn`: a test run that is killed leaves nothing behind (on Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def main() -> None:
+    """Ends with the command's exit code, and the broker with it."""
+    with tempfile.TemporaryDirectory() as folder, ApacheKafka(Path(folder)) as kafka:
+        environ = os.environ | {"KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers}
+        done = subprocess.run(sys.argv[1:], env=environ, check=False)
+    sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()

@@ -120,8 +120,10 @@ def test_the_ratios_are_those_of_the_rates_of_the_same_round(
 
 def test_every_side_says_what_it_cost(ran: tuple[str, dict[str, Any]]) -> None:
     _, document = ran
+    for side in SIDES:  # of one cell alone it may be less than the 10 ms that are told apart
+        of_it = [one for one in cells(document) if one["side"] == side]
+        assert sum(one["cpu_s_per_image"]["median"] for one in of_it) > 0
     for one in cells(document):
-        assert one["cpu_s_per_image"]["median"] >= 0  # told in steps of 10 ms
         assert one["pss_bytes"] > 20e6
         if one["side"] == "stream":
             assert {"queue", "fetch", "decode", "detect", "publish"} <= one["stage_ms"].keys()
@@ -155,7 +157,7 @@ def test_what_was_written_is_shown_for_a_readme_and_drawn(
 
 
 def test_the_profile_tells_every_stage_and_thread(photographs: Path, tmp_path: Path) -> None:
-    few = ("--images", str(IMAGES), "--callers", "2", "--operation", "embed")
+    few = ("--images", "60", "--callers", "2", "--operation", "embed")
     printed, document = measured(tmp_path / "p.json", str(photographs), "--profile", *few)
     (profile,) = document["profile"]
     stages = profile["stages"]
@@ -165,7 +167,7 @@ def test_the_profile_tells_every_stage_and_thread(photographs: Path, tmp_path: P
     told_ms = sum(one["mean_ms"] for name, one in stages.items() if name != "whole")
     assert told_ms >= stages["whole"]["mean_ms"] * 0.99
     if sys.platform == "linux":
-        assert "compute" in profile["thread_cpu_ms"] or profile["thread_cpu_ms"] == {}
+        assert "compute" in profile["thread_cpu_ms"]
     assert "waiting" in printed
 
 
@@ -176,7 +178,8 @@ def test_a_caller_is_measured_beside_a_flood_of_the_bulk_lane(
     printed, document = measured(tmp_path / "l.json", str(photographs), "--lanes", *few)
     lanes = document["lanes"]
     assert lanes["calls"] == 25
-    assert lanes["bulk_images"] > lanes["in_flight"] > 16
+    assert lanes["bulk_images"] > 0
+    assert lanes["in_flight"] > 16  # that one worker has in work
     assert lanes["p95_ratio"] == pytest.approx(lanes["flooded_p95_ms"] / lanes["idle_p95_ms"])
     assert "saturated" in printed
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -123,3 +125,12 @@ async def test_the_age_of_a_step_tells_a_hang_from_idleness(compute: ComputeThre
     go_on.set()
     await task
     assert compute.step_age_s == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems show no names of threads")
+async def test_the_operating_system_shows_the_thread_by_its_name(compute: ComputeThread) -> None:
+    def own_name() -> Generator[None, None, str]:
+        yield
+        return Path(f"/proc/self/task/{threading.get_native_id()}/comm").read_text().strip()
+
+    assert await compute.run(1, own_name) == "compute"
