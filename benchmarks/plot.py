@@ -26,6 +26,8 @@ _COLOURS: dict[SideName, str] = {
 }
 _MARKERS: dict[SideName, str] = {"stream": "o", "edge": "s", "afternoon": "D"}
 _PANEL_IN = (3.7, 2.9)
+#: of a panel's
+_LABEL_HEIGHT = 0.065
 
 
 class MatplotlibMissing(RuntimeError):
@@ -83,43 +85,43 @@ def draw(comparison: ComparisonReport, machine: Machine, path: Path) -> None:
 def _panel(axis: Any, cells: list[CellReport]) -> None:
     callers = sorted({cell.callers for cell in cells if cell.callers and cell.side != "loop"})
     places = {number: place for place, number in enumerate(callers)}
+    ends: dict[SideName, float] = {}
     for side, marker in _MARKERS.items():
-        ours = sorted(
-            (cell.callers, cell.images_per_s.median)
+        points = sorted(
+            (places[cell.callers], cell.images_per_s.median)
             for cell in cells
             if cell.side == side and cell.callers
         )
-        if not ours:
-            continue
-        points = [places[number] for number, _ in ours], [rate for _, rate in ours]
-        axis.plot(*points, color=_COLOURS[side], marker=marker, label=_LABELS[side], linewidth=1.8)
-        axis.annotate(
-            f"{ours[-1][1]:.0f}",
-            (points[0][-1], points[1][-1]),
-            xytext=(7, 0),
-            textcoords="offset points",
-            va="center",
-            color=_COLOURS[side],
-            fontsize=9,
-        )
-    for cell in cells:
-        if cell.side == "loop" and cell.callers is None:
-            rate = cell.images_per_s.median
-            axis.axhline(
-                rate, color=_COLOURS["loop"], linestyle="--", linewidth=1.2, label=_LABELS["loop"]
-            )
-            axis.annotate(
-                f"{rate:.0f}",
-                (0, rate),
-                xycoords=("axes fraction", "data"),
-                xytext=(4, 3),
-                textcoords="offset points",
-                color=_COLOURS["loop"],
-                fontsize=9,
-            )
+        if points:
+            drawn = {"color": _COLOURS[side], "marker": marker, "label": _LABELS[side]}
+            axis.plot(*zip(*points, strict=True), linewidth=1.8, **drawn)
+            ends[side] = points[-1][1]
+    loop = next((cell for cell in cells if cell.side == "loop" and cell.callers is None), None)
+    if loop is not None:
+        rate, colour = loop.images_per_s.median, _COLOURS["loop"]
+        axis.axhline(rate, color=colour, linestyle="--", linewidth=1.2, label=_LABELS["loop"])
+        axis.text(-0.25, rate, _said(rate), color=colour, va="bottom", fontsize=9)
+    axis.set_ylim(0, axis.get_ylim()[1] * 1.12)
+    heights = apart(list(ends.values()), least=axis.get_ylim()[1] * _LABEL_HEIGHT)
+    for (side, rate), height in zip(ends.items(), heights, strict=True):
+        place = len(callers) - 1 + 0.08
+        axis.text(place, height, _said(rate), color=_COLOURS[side], va="center", fontsize=9)
     axis.set_xticks(list(places.values()), [str(number) for number in callers])
     axis.set_xlim(-0.3, max(len(callers) - 1, 0) + 0.45)
-    axis.set_ylim(0, axis.get_ylim()[1] * 1.12)
     axis.grid(axis="y", color="0.9")
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
+
+
+def apart(heights: list[float], least: float) -> list[float]:
+    """Where labels of these heights stand, none nearer to the next than `least`; only downwards."""
+    placed: dict[int, float] = {}
+    highest = max(heights, default=0.0)
+    for number in sorted(range(len(heights)), key=heights.__getitem__, reverse=True):
+        placed[number] = min(heights[number], highest)
+        highest = placed[number] - least
+    return [placed[number] for number in range(len(heights))]
+
+
+def _said(rate: float) -> str:
+    return f"{rate:.0f}" if rate >= 10 else f"{rate:.1f}"

@@ -17,6 +17,7 @@ from benchmarks.http_callers import faces_said
 from benchmarks.lanes import LanesOrder, LanesReport, summarize_lanes
 from benchmarks.machine import Machine
 from benchmarks.photographs import PhotographSet
+from benchmarks.plot import apart
 from benchmarks.scale import EventCost, Growth, ScaleReport, share_of_sleepers
 from benchmarks.stages import largest_first, stages_of
 from cli.bench_printing import markdown
@@ -144,6 +145,11 @@ def test_what_is_no_document_or_another_machines_is_refused(tmp_path: Path) -> N
     documents.write(Document("2026-01-01", replace(MACHINE, cores=64), SETUP), others)
     with pytest.raises(UnreadableDocument, match="different machines"):
         documents.read([path, others])
+
+
+def test_labels_of_lines_that_end_side_by_side_are_drawn_apart() -> None:
+    assert apart([90.0, 88.0, 14.0], least=6.0) == [90.0, 84.0, 14.0]
+    assert apart([], least=6.0) == []
 
 
 def test_markdown_has_the_machine_and_a_table_for_each_part() -> None:
