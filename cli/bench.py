@@ -136,9 +136,8 @@ def _output_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--seconds",
     type=click.FloatRange(0.1),
-    default=3.0,
-    show_default=True,
-    help="That a cell shall last, about: half of it with callers; a small set is computed whole.",
+    help="That a cell shall last, about: half of it with callers; a small set is computed whole.  "
+    "[default: 3; with --scale: 10]",
 )
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes; else MAX_WORKERS.")

@@ -29,6 +29,7 @@ from stream.settings import WorkerSettings
 
 _CALLERS = (1, 4, 16)
 _PROCESSES = (1, 2, 4, 8, 16)
+_SECONDS = 3.0
 #: where --images does not say otherwise
 _MEMORY_IMAGES = 2000
 _CALLS = 150
@@ -91,7 +92,7 @@ def _order(options: Mapping[str, Any], sets: Sequence[PhotographSet]) -> Order:
         sides=options["sides"] or SIDES,
         callers=options["callers"] or _CALLERS,
         images=options["images"],
-        seconds=options["seconds"],
+        seconds=options["seconds"] or _SECONDS,
         rounds=options["rounds"],
         max_faces=options["max_faces"],
         broker=options["broker"],
@@ -123,7 +124,7 @@ def _scale_order(options: Mapping[str, Any]) -> ScaleOrder:
     return ScaleOrder(
         processes=options["processes"] or _PROCESSES,
         sleep_ms=options["scale_sleep_ms"],
-        seconds=_SCALE_SECONDS,
+        seconds=options["seconds"] or _SCALE_SECONDS,
         events=options["images"] or _SCALE_EVENTS,
         operation=_operation(options, "embed"),
     )
