@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import sys
-import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,20 +9,18 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks.batches import Batch, BenchmarkFailed, Run
+from benchmarks.batches import Batch, Run
+from benchmarks.children import started
 from benchmarks.http_callers import call
 from benchmarks.processes import tree
 from schemas.topics import Operation
-
-_START_TIMEOUT_S = 120.0
-_STOP_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Service:
     operation: Operation
     url: str
-    process: asyncio.subprocess.Process
+    pid: int
 
 
 class AfternoonSide:
@@ -60,7 +54,7 @@ class AfternoonSide:
     @property
     def pids(self) -> list[int]:
         """Of the service and of its pool, once a batch was run."""
-        return [] if self._service is None else tree(self._service.process.pid)
+        return [] if self._service is None else tree(self._service.pid)
 
     async def run(self, batch: Batch, callers: int | None) -> Run:
         """Raises `BenchmarkFailed`."""
@@ -74,45 +68,18 @@ class AfternoonSide:
 
     @asynccontextmanager
     async def _started(self, operation: Operation) -> AsyncIterator[None]:
-        with tempfile.TemporaryFile() as log:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "benchmarks.afternoon"),
-                *("--pack", str(self._pack), "--operation", operation),
-                *("--processes", str(self._processes), "--max-faces", str(self._max_faces)),
-                env=self._environ,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C in a terminal is for the parent, which ends it
-            )
+        given = {
+            "--pack": str(self._pack),
+            "--operation": operation,
+            "--processes": str(self._processes),
+            "--max-faces": str(self._max_faces),
+        }
+        arguments = [word for option in given.items() for word in option]
+        async with started(
+            "benchmarks.afternoon", *arguments, environ=self._environ, understood=int
+        ) as (pid, port):
+            self._service = _Service(operation, f"http://127.0.0.1:{port}/", pid)
             try:
-                port = await _port_said_by(process)
-                if port is None:
-                    log.seek(0)
-                    raise BenchmarkFailed(
-                        f"the afternoon's service does not start: {log.read().decode()[-2000:]}"
-                    )
-                self._service = _Service(operation, f"http://127.0.0.1:{port}/", process)
                 yield
             finally:
                 self._service = None
-                await _stop(process)
-
-
-async def _port_said_by(process: asyncio.subprocess.Process) -> int | None:
-    assert process.stdout is not None
-    async with asyncio.timeout(_START_TIMEOUT_S):
-        line = await process.stdout.readline()
-    return int(line) if line else None
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.send_signal(signal.SIGINT)  # as asyncio.run takes it: the pool is ended too
-    try:
-        async with asyncio.timeout(_STOP_TIMEOUT_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

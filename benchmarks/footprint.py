@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import signal
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiohttp
 
-from benchmarks.batches import Batch, BenchmarkFailed
+from benchmarks.batches import Batch
 from benchmarks.brokers import EMBEDDED, open_broker
+from benchmarks.children import started
 from benchmarks.edge_side import ROUTES
 from benchmarks.ground import Given
 from benchmarks.http_callers import call
@@ -25,8 +21,6 @@ from benchmarks.processes import Processes, parts_of_up
 from schemas.topics import DEFAULT_PARTITIONS, Operation
 
 _CALLERS = 16
-_START_TIMEOUT_S = 120.0
-_STOP_TIMEOUT_S = 30.0
 _READY = "Ready: http"
 
 
@@ -72,7 +66,10 @@ async def measure_footprint(order: FootprintOrder, given: Given) -> FootprintRep
             environ |= broker.environment
         given.on_step("workers, edge and broker start")
         began_at = time.perf_counter()
-        async with _up(environ, Path(folder)) as (pid, url), aiohttp.ClientSession() as session:
+        async with (
+            started("cli.main", "up", environ=environ, understood=_url_in) as (pid, url),
+            aiohttp.ClientSession() as session,
+        ):
             address = f"{url}/api/v1/{ROUTES[order.operation]}"
             first = Batch(order.operation, order.photographs.sample(1), 1)
             await call(session, address, first, 1, headers)
@@ -99,54 +96,8 @@ def _pss_of(pid: int) -> dict[str, int]:
     return {part: Processes(pids).pss_bytes() for part, pids in parts_of_up(pid).items()}
 
 
-@asynccontextmanager
-async def _up(environ: Mapping[str, str], folder: Path) -> AsyncIterator[tuple[int, str]]:
-    """The process's id and where its edge listens, once it says that it is ready."""
-    with (folder / "up.log").open("w+b") as log:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "cli.main", "up"),
-            env=environ,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,  # Ctrl-C in a terminal is for the parent, which ends it
-        )
-        assert process.stdout is not None
-        try:
-            url = None
-            async with asyncio.timeout(_START_TIMEOUT_S):
-                while url is None and (line := await process.stdout.readline()):
-                    url = _url_in(line.decode())
-            if url is None:
-                log.seek(0)
-                raise BenchmarkFailed(f"`facestream up` does not start: {log.read().decode()}")
-            emptying = asyncio.create_task(_empty(process.stdout))
-            yield process.pid, url
-            emptying.cancel()
-        finally:
-            await _stop(process)
-
-
 def _url_in(line: str) -> str | None:
     """Of `Ready: http://…/docs`."""
     if not line.startswith(_READY):
         return None
     return line.removeprefix("Ready: ").partition("/docs")[0]
-
-
-async def _empty(pipe: asyncio.StreamReader) -> None:
-    """A pipe that nobody empties would stop the edge at its next line."""
-    while await pipe.readline():
-        pass
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.send_signal(signal.SIGTERM)
-    try:
-        async with asyncio.timeout(_STOP_TIMEOUT_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
