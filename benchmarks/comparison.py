@@ -147,7 +147,7 @@ def said(cell: Cell) -> str:
 
 
 def _alike(cell: Cell) -> tuple[object, ...]:
-    """Cells with the same computes have as many images: those of stream and loop all at once."""
+    """Of these, each pair has as many images: stream and loop with all at once share one key."""
     side = None if cell.callers is None else cell.side
     return cell.photographs, cell.operation, side, cell.callers
 

@@ -41,7 +41,7 @@ class CellReport:
     pss_bytes: int
     #: cores that others of the machine kept busy meanwhile: much of it, and the rates say little
     others_cores: Spread
-    #: cores that was used by what the cell had no need of, the most in any round
+    #: cores that were used by what the cell had no need of, the most in any round
     idle_cores: float
     #: the mean over the images of the last round: where the time of one goes, waiting included
     stage_ms: dict[str, float]
