@@ -35,6 +35,7 @@ from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 
 from stream.io.event_loop import new_event_loop
+from stream.io.thread_names import name_thread
 
 _METADATA_PAUSE_S = 0.25
 _PREFETCH_BACKOFF_S = 0.01
@@ -46,6 +47,7 @@ class ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust shi
     """Faust's thread of the consumer, whose fetches wait for less long."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
+        name_thread("kafka-consumer")  # it is called in it
         consumer = super()._create_worker_consumer(transport)
         shorter_ms = min(consumer._fetch_max_wait_ms, _FETCH_MAX_WAIT_MS)  # noqa: SLF001 - no setting
         consumer._fetch_max_wait_ms = shorter_ms  # noqa: SLF001
