@@ -45,20 +45,25 @@ class Order:
     def cells(self, number: int) -> Iterator[Cell]:
         """Of a round, from 1 on, in the order in which they are measured.
 
-        The loop with all its processes and the stream with all at once stand side by side: their
-        ratio is near 1, and every round has it. The afternoon's is far from 1: once is enough.
+        What is compared stands side by side: the loop with all its processes and the stream with
+        all at once, the stream and the edge with the most callers. The afternoon's ratio is far
+        from 1: once is enough.
         """
-        for side in SIDES:
-            if side in self.sides and (side != "afternoon" or number == 1):
-                for callers in self._callers_of(side):
-                    for photographs in self.sets:
-                        for operation in self.operations:
-                            yield Cell(photographs.name, operation, side, callers)
+        for photographs in self.sets:
+            for side, operation, callers in self._of_a_set():
+                if side in self.sides and (side != "afternoon" or number == 1):
+                    yield Cell(photographs.name, operation, side, callers)
 
-    def _callers_of(self, side: SideName) -> tuple[int | None, ...]:
-        if side == "loop":
-            return (1, None)
-        return (None, *self.callers) if side == "stream" else tuple(self.callers)
+    def _of_a_set(self) -> Iterator[tuple[SideName, Operation, int | None]]:
+        callers = sorted(self.callers)
+        yield from (("loop", operation, 1) for operation in self.operations)
+        yield from (("loop", operation, None) for operation in self.operations)
+        yield from (("stream", operation, None) for operation in self.operations)
+        for operation in self.operations:
+            yield from (("stream", operation, number) for number in callers)
+            yield from (("edge", operation, number) for number in reversed(callers))
+        for operation in self.operations:
+            yield from (("afternoon", operation, number) for number in callers)
 
 
 def enough(images_per_s: float, seconds: float, files: int) -> int:

@@ -31,10 +31,21 @@ def test_each_side_has_its_cells_for_every_operation_and_set() -> None:
     assert len(set(ORDER.cells(1))) == sides.total()
 
 
-def test_the_whole_loop_and_the_whole_stream_are_measured_side_by_side() -> None:
-    order = [(cell.side, cell.callers) for cell in ORDER.cells(1)]
-    last_of_loop = max(place for place, one in enumerate(order) if one == ("loop", None))
-    assert order[last_of_loop + 1] == ("stream", None)
+def test_what_is_compared_is_measured_side_by_side() -> None:
+    order = [(cell.photographs, cell.side, cell.callers) for cell in ORDER.cells(1)]
+    for photographs in ("small", "mixed"):
+        first_of_stream = order.index((photographs, "stream", None))
+        assert order[first_of_stream - 1] == (photographs, "loop", None)
+        first_of_edge = order.index((photographs, "edge", 16))
+        assert order[first_of_edge - 1] == (photographs, "stream", 16)
+
+
+def test_the_afternoon_has_all_cells_of_an_operation_in_a_row() -> None:
+    """It starts anew for each operation."""
+    operations = [
+        (cell.photographs, cell.operation) for cell in ORDER.cells(1) if cell.side == "afternoon"
+    ]
+    assert operations == sorted(operations, key=operations.index)
 
 
 def test_the_afternoon_is_measured_once_and_a_side_that_is_left_out_never() -> None:
