@@ -21,7 +21,7 @@ from benchmarks.brokers import kind_of
 from benchmarks.edge_side import EdgeSide
 from benchmarks.ground import Given, ground
 from benchmarks.processes import Processes
-from benchmarks.sleeping_worker import SLEEP_MS
+from benchmarks.sleeping_models import SLEEP_MS
 from benchmarks.stream_side import StreamSide
 from schemas.topics import Operation
 

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks import document as documents
@@ -19,8 +20,11 @@ from benchmarks.machine import Machine
 from benchmarks.photographs import PhotographSet
 from benchmarks.plot import apart
 from benchmarks.scale import EventCost, Growth, ScaleReport, share_of_sleepers
+from benchmarks.sleeping_models import SLEEP_MS, load_sleeping
 from benchmarks.stages import largest_first, stages_of
 from cli.bench_printing import markdown
+from stream.models.settings import ModelSettings
+from stream.pipeline import Pipeline
 
 MACHINE = Machine("a processor", 2, "Linux", "3.11", {"onnxruntime": "1.32"})
 SETUP = Setup(
@@ -113,6 +117,19 @@ def test_threads_are_told_by_what_they_used() -> None:
 
 def test_ten_sleepers_of_200_ms_do_50_a_second_at_most() -> None:
     assert share_of_sleepers(45.0, processes=10, sleep_ms=200.0) == 0.9
+
+
+def test_a_model_that_sleeps_shows_one_face_and_sleeps_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(SLEEP_MS, "30")
+    settings = ModelSettings()
+    timings_ms: dict[str, float] = {}
+    pipeline = Pipeline(load_sleeping(settings), settings)
+    (face,) = pipeline.run(np.zeros((40, 60, 3), np.uint8), "embed", 1, timings_ms)
+    assert len(face.embedding or []) == 512
+    assert timings_ms["detect"] >= 30
+    assert timings_ms["embed"] < timings_ms["detect"]
 
 
 def test_an_event_at_the_edge_costs_the_worker_and_the_edge() -> None:
