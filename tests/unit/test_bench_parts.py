@@ -129,7 +129,6 @@ def test_a_model_that_sleeps_shows_one_face_and_sleeps_once(
     (face,) = pipeline.run(np.zeros((40, 60, 3), np.uint8), "embed", 1, timings_ms)
     assert len(face.embedding or []) == 512
     assert timings_ms["detect"] >= 30
-    assert timings_ms["embed"] < timings_ms["detect"]
 
 
 def test_an_event_at_the_edge_costs_the_worker_and_the_edge() -> None:
