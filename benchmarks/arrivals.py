@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from benchmarks.batches import BenchmarkFailed
 from schemas.topics import OPERATIONS
@@ -93,9 +93,7 @@ class Arrivals:
                 for number in known[topic].partitions
             ]
             for place in places:
-                _, place.offset = self._consumer.get_watermark_offsets(
-                    place, timeout=_ANSWER_TIMEOUT_S
-                )
+                place.offset = end_of(self._consumer, place)
             self._consumer.assign(places)
         except BaseException:
             self._consumer.close()
@@ -131,3 +129,18 @@ class Arrivals:
                 arrival.take(
                     message.key() or b"", Arrived(message.value() or b"", at, under_way_ms)
                 )
+
+
+def end_of(consumer: Consumer, place: TopicPartition) -> int:
+    """The offset after a partition's last record. Raises `KafkaException` after 10 s of trying.
+
+    A topic that was created just now has no leader yet, nor has one of a broker just back.
+    """
+    deadline = time.monotonic() + _ANSWER_TIMEOUT_S
+    while True:
+        try:
+            return int(consumer.get_watermark_offsets(place, timeout=_ANSWER_TIMEOUT_S)[1])
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_S)

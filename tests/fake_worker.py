@@ -10,8 +10,9 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
+from benchmarks.arrivals import end_of
 from schemas import wire
 from schemas.requests import Request, parse_request
 from schemas.results import Box, Face, ImageInfo, ModelInfo, Result, WorkerStatus
@@ -171,15 +172,3 @@ class FakeWorker:
             )
             await publish_status(self._producer, self._broker.topics, status)
             await asyncio.sleep(self._interval_s)
-
-
-def end_of(consumer: Consumer, where: TopicPartition) -> int:
-    """A topic that was created just now has no leader yet, nor has one of a broker just back."""
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            return consumer.get_watermark_offsets(where, timeout=10)[1]
-        except KafkaException:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)

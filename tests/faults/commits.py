@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
+from benchmarks.arrivals import end_of
 from stream.event import Partition, Position
 from tests.brokers import Broker
-from tests.fake_worker import end_of
 
 _TOPIC = "__consumer_offsets"
 _TIMEOUT_S = 10.0
