@@ -66,8 +66,6 @@ def setup_of(
     max_faces: int,
     broker: str,
 ) -> Setup:
-    from stream.models.sessions import providers
-
     return Setup(
         sets=tuple(sets),
         workers=settings.max_workers,
@@ -77,9 +75,20 @@ def setup_of(
         det_size=settings.det_size,
         det_size_mode=settings.det_size_mode,
         threads_per_session=settings.threads_per_session,
-        engine=f"onnxruntime {providers()[0]}",
+        engine=_engine(settings),
         broker=kind_of(broker),
     )
+
+
+def _engine(settings: WorkerSettings) -> str:
+    if settings.inference_engine == "openvino":
+        return f"openvino {settings.precision}"
+    import onnxruntime
+
+    from stream.models.sessions import candidates
+
+    available = onnxruntime.get_available_providers()
+    return f"onnxruntime {candidates(settings.execution_provider, available)[0]}"
 
 
 def write(document: Document, path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmarks.photographs import PhotographSet, default_photographs
+from benchmarks.photographs import PhotographSet, named
 
 if TYPE_CHECKING:
     from stream.pipeline import Pipeline
@@ -42,7 +42,7 @@ def main(folder: Path | None, images: int, threads: int, pack: str) -> None:
     from stream.models.download import PackUnavailable
 
     cv2.setNumThreads(threads)
-    photographs = default_photographs() if folder is None else _in_folder(folder)
+    photographs = named(("small",))[0] if folder is None else _in_folder(folder)
     pipelines = {}
     for name, changes in _ENGINES.items():
         try:
