@@ -47,13 +47,13 @@ class Backlog:
         return [record for record in records if record.result.request_id in self.positions]
 
     async def publish(self, events: int) -> None:
-        """More of them, dealt to the partitions in turn."""
+        """So many more, or a few above, dealt to the partitions in whole turns."""
         turn, first = self.rig.broker.partitions, len(self.positions)
+        events += -events % turn
         requests = [
             by_reference(self.photographs[number % len(self.photographs)]) | {"id": f"{number}"}
             for number in range(first, first + events)
         ]
-        assert first % turn == events % turn == 0, "each partition has its next ones"
         await self.rig.publish(requests)
         for number in range(first, first + events):
             where = Position(self.rig.topics.images, number % turn, number // turn)
