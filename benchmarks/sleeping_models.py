@@ -12,7 +12,7 @@ import numpy as np
 
 from schemas.results import ModelInfo
 from stream.models.loading import FaceModels
-from stream.models.protocols import Detections, Floats, Image
+from stream.models.protocols import Detections, Enough, Floats, Image
 from stream.models.settings import ModelSettings
 
 #: in the worker's environment
@@ -23,7 +23,7 @@ class SleepingDetector:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
-    def detect(self, image: Image) -> Detections:
+    def detect(self, image: Image, _enough: Enough | None = None) -> Detections:
         """The image's middle."""
         if self._seconds:
             time.sleep(self._seconds)

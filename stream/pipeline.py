@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas import results
 from schemas.errors import FacestreamError, InferenceFailed
@@ -64,10 +65,16 @@ class Pipeline:
         (`detect`, `embed`, `analyze`, and `decode` for finer pixels) to `timings_ms`. Raises
         `InferenceFailed`, and what decoding raises.
         """
+        image = photograph.seen
+
+        def enough(found: Detections, sure: NDArray[np.bool_]) -> bool:
+            """The first faces, as many as are wanted, are sure."""
+            return max_faces > 0 and bool(sure[self._order(found, image)[:max_faces]].all())
+
         with _stage("detect", timings_ms):
-            found = self._models.detector.detect(photograph.seen)
+            found = self._models.detector.detect(image, enough)
             _demand_finite(found)
-            order = self._order(found, photograph.seen)
+            order = self._order(found, image)
             chosen = order[:max_faces] if max_faces > 0 else order
         yield
         faces = []

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.models.protocols import Detections, Floats, Image
+from stream.models.protocols import Detections, Enough, Floats, Image
 from stream.models.settings import DetSizeMode
 
 STRIDE_PX = 32  # the network's coarsest: both sides of its input are multiples of it
@@ -18,8 +18,9 @@ DOUBT = 0.75  # of the threshold; what 640 px find with 0.6 in LFW's 250 px has 
 class ScrfdDetector:
     """`image`: the network sees the image in the smallest multiples of 32 pixels that hold it, and
     reduced to `size_px` where its longer side is longer. Twice it looks again: enlarged to
-    `size_px`, where a face stays a little below the threshold; from twice as far, where it found
-    nobody, since it overlooks a face that fills the frame.
+    `size_px`, where a face stays a little below the threshold, unless `enough` says that it does
+    not matter; from twice as far, where it found nobody, since it overlooks a face that fills the
+    frame.
 
     `fixed`: every image is letterboxed to `size_px` × `size_px`, up as well as down, as
     `FaceAnalysis` does it. So it is with a network that takes one size of input alone.
@@ -32,7 +33,7 @@ class ScrfdDetector:
         self._threshold = threshold
         self._letterboxes = mode == "fixed" or model.static_input_size is not None
 
-    def detect(self, image: Image) -> Detections:
+    def detect(self, image: Image, enough: Enough | None = None) -> Detections:
         longer_px = max(image.shape[:2])
         # of a narrower image no row or no column would be left, and so no face
         if min(image.shape[:2]) * self._size_px < longer_px:
@@ -44,17 +45,18 @@ class ScrfdDetector:
         if self._letterboxes:
             return self._letterboxed(image)
         if longer_px <= self._size_px:
-            return self._found(image)
+            return self._found(image, enough)
         # bilinear, as InsightFace does it: INTER_AREA costs four times as much and finds no more
         seen = _resized(image, self._size_px)
-        return _placed(self._found(seen), _scale(seen, image))
+        return _placed(self._found(seen, enough), _scale(seen, image))
 
-    def _found(self, image: Image) -> Detections:
+    def _found(self, image: Image, enough: Enough | None) -> Detections:
         found = self._look(image)
         sure = found.scores >= self._threshold
-        doubtful = not sure.all()
+        doubtful = not sure.all() and max(image.shape[:2]) < self._size_px
+        settled = doubtful and enough is not None and enough(found, sure)
         found = _only(found, sure)
-        if doubtful and max(image.shape[:2]) < self._size_px:
+        if doubtful and not settled:
             found = self._joined(found, self._letterboxed(image))
         return found if len(found.boxes) else self._from_afar(image)
 
@@ -83,16 +85,15 @@ class ScrfdDetector:
         return _detections(*self._model.detect(image))
 
     def _joined(self, one: Detections, other: Detections) -> Detections:
-        """The faces of both, each once."""
+        """The faces of both, each once; those of `one` stay as they are."""
         boxes = np.concatenate([one.boxes, other.boxes])
         scores = np.concatenate([one.scores, other.scores])
         points = None
         if one.points is not None and other.points is not None:
             points = np.concatenate([one.points, other.points])
-        return _only(
-            Detections(boxes, scores, points),
-            np.array(self._model.nms(np.column_stack([boxes, scores])), np.intp),
-        )
+        first = np.concatenate([one.scores + 1, other.scores])  # scores end at 1
+        kept = np.array(self._model.nms(np.column_stack([boxes, first])), np.intp)
+        return _only(Detections(boxes, scores, points), kept)
 
 
 def _detections(found: Floats, points: Floats | None) -> Detections:

@@ -39,8 +39,16 @@ class Attributes:
     """In [0.5, 1]: the share of the network's two scores that `gender` has, by softmax."""
 
 
+class Enough(Protocol):
+    def __call__(self, found: Detections, sure: NDArray[np.bool_]) -> bool:
+        """Whether who is not sure does not matter. sure: (N,), of the faces found."""
+        ...
+
+
 class Detector(Protocol):
-    def detect(self, image: Image) -> Detections: ...
+    def detect(self, image: Image, enough: Enough | None = None) -> Detections:
+        """The faces. With `enough`, those that it says do not matter may be missing."""
+        ...
 
 
 class Recognizer(Protocol):

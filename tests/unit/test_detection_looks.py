@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stream.models.detection import ScrfdDetector
+from stream.models.protocols import Detections
 from stream.models.settings import DetSizeMode
 
 Size = tuple[int, int]
@@ -125,6 +126,23 @@ def test_a_doubtful_face_is_found_when_the_enlarged_image_shows_it(enlarged: flo
     boxes = _detect(network, (250, 250))
     assert network.seen[:2] == [(256, 256), None]
     assert len(boxes) == (enlarged == SURE)
+
+
+@pytest.mark.parametrize("matters", [True, False])
+def test_a_doubtful_face_that_does_not_matter_is_not_looked_at_again(matters: bool) -> None:
+    network = Network([DOUBTFUL, UNLIKELY, UNLIKELY])
+    model: Any = network
+    asked: list[NDArray[np.bool_]] = []
+
+    def enough(found: Detections, sure: NDArray[np.bool_]) -> bool:
+        assert found.scores == pytest.approx([DOUBTFUL])
+        asked.append(sure)
+        return not matters
+
+    detector = ScrfdDetector(model, size_px=640, mode="image", threshold=THRESHOLD)
+    detector.detect(np.full((250, 250, 3), 255, np.uint8), enough)
+    assert [sure.tolist() for sure in asked] == [[False]]
+    assert (None in network.seen) == matters
 
 
 def test_of_a_reduced_image_there_is_no_enlarged_look() -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from schemas.errors import InferenceFailed
 from schemas.results import EmotionEngine, Liveness, ModelInfo
 from stream.models.loading import FaceModels
-from stream.models.protocols import Attributes, Detections, Floats, Image
+from stream.models.protocols import Attributes, Detections, Enough, Floats, Image
 from stream.models.settings import ModelSettings
 from stream.photograph import Photograph
 from stream.pipeline import Pipeline
@@ -35,6 +35,7 @@ class Fake:
     embedding: float | None = 1.0
     live_score: float | None = 0.25
     calls: Counter[str] = field(default_factory=Counter)
+    enough: Enough | None = None
     fails: str = ""
     probabilities: Floats = field(
         default_factory=lambda: np.array([0.05, 0.05, 0.1, 0.5, 0.1, 0.1, 0.1], np.float32)
@@ -45,8 +46,9 @@ class Fake:
         if name == self.fails:
             raise RuntimeError("/somewhere/model.onnx: bad allocation")
 
-    def detect(self, image: Image) -> Detections:
+    def detect(self, image: Image, enough: Enough | None = None) -> Detections:
         self._called("detect")
+        self.enough = enough
         count = len(self.boxes)
         return Detections(
             np.array(self.boxes, np.float32).reshape(-1, 4),
@@ -234,3 +236,23 @@ def test_a_result_names_only_the_models_that_computed_it() -> None:
     assert loaded.info_for("detect") == ModelInfo(pack="fake", detector="d@0")
     assert loaded.info_for("embed") == ModelInfo(pack="fake", detector="d@0", recognizer="r@0")
     assert loaded.info_for("analyze") == loaded.info
+
+
+@pytest.mark.parametrize(
+    ("max_faces", "sure", "enough"),
+    [
+        (1, [False, True, False], True),  # the middle one is the most prominent
+        (1, [True, False, True], False),
+        (2, [True, True, False], True),
+        (2, [False, True, True], False),
+        (3, [True, True, True], True),
+        (0, [True, True, False], False),
+    ],
+)
+def test_who_is_doubtful_does_not_matter_when_all_that_are_wanted_are_sure(
+    max_faces: int, sure: list[bool], enough: bool
+) -> None:
+    fake = Fake()
+    pipeline(fake).run(IMAGE, "detect", max_faces, {})
+    assert fake.enough is not None
+    assert fake.enough(fake.detect(IMAGE, fake.enough), np.array(sure)) == enough
