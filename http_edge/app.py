@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 #: a caller who hung up has no status: nginx's number for it, in logs and metrics alone
 _HUNG_UP = 499
 NO_ROUTE = "other"
+_ID: Final = web.RequestKey("request id", str)
 _KEYED: Final = frozenset((route.method, route.path) for route in ROUTES if route.keyed)
 _CORS_HEADERS = ("Authorization", "Content-Type", REQUEST_ID, "traceparent")
 _CORS_EXPOSED = (REQUEST_ID, "Retry-After", "WWW-Authenticate")
@@ -42,10 +43,13 @@ def build_app(
     app[EDGE] = Edge.build(settings, gateway, blobs, metrics)
     for route in ROUTES:
         if route.method == "GET":
-            app.router.add_get(route.path, HANDLERS[route.name])
+            # HEAD would be another method than the one that wants a key
+            app.router.add_get(route.path, HANDLERS[route.name], allow_head=not route.keyed)
         else:
             app.router.add_post(route.path, HANDLERS[route.name])
     app.router.add_get(pages.OPENAPI, pages.openapi)
+    app.on_response_prepare.append(_prepare)
+    app.on_shutdown.append(_end_streams)
     _allow_origins(app, settings.allowed_origins)
     pages.add_to(app)
     return app
@@ -67,12 +71,11 @@ def _allow_origins(app: web.Application, origins: tuple[str, ...]) -> None:
 async def _answering(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Whatever happens is answered in the contract's words, counted, and logged in one line."""
     started = time.monotonic()
-    request_id = request_id_of(request.headers.get(REQUEST_ID))
+    request_id = request[_ID] = request_id_of(request.headers.get(REQUEST_ID))
     status, code = _HUNG_UP, None
     try:
         response, code = await _respond(request, handler, request_id)
         status = response.status
-        add_headers(response, request_id, api=request.path.startswith(API))
         return response
     finally:
         seconds = time.monotonic() - started
@@ -104,6 +107,16 @@ async def _respond(
         if isinstance(error, web.HTTPMethodNotAllowed):
             response.headers["Allow"] = error.headers["Allow"]
         return response, problem.code
+
+
+async def _prepare(request: web.Request, response: web.StreamResponse) -> None:
+    """Before an answer's first byte, of a stream too."""
+    add_headers(response, request[_ID], api=request.path.startswith(API))
+
+
+async def _end_streams(app: web.Application) -> None:
+    """A stop waits for callers, and these would never leave."""
+    app[EDGE].live.close()
 
 
 @web.middleware

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import BaseModel
@@ -15,6 +17,9 @@ from schemas.http import (
     CompareBody,
     EmbeddingAnswer,
     HealthAnswer,
+    LiveMissed,
+    LiveResult,
+    LiveState,
     ReadyAnswer,
     VerifyAnswer,
 )
@@ -24,23 +29,31 @@ API = "/api/v1"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`image`: it takes an image in every form. `body`: the JSON that it takes instead."""
+    """`image`: it takes an image in every form. `body`: the JSON that it takes instead. `events`:
+    by their names, what it sends until one side ends it, in the place of one answer.
+    """
 
     name: str
     method: Literal["GET", "POST"]
     path: str
     summary: str
     description: str
-    answer: type[BaseModel]
+    answer: type[BaseModel] | None
     statuses: tuple[int, ...]
     image: bool = False
     body: type[BaseModel] | None = None
+    events: Mapping[str, type[BaseModel]] | None = None
 
     @property
     def keyed(self) -> bool:
         """Whether it wants a key."""
-        return self.method == "POST"
+        return self.method == "POST" or self.events is not None
 
+
+#: of `live`, by the names in its stream
+LIVE_EVENTS: Mapping[str, type[BaseModel]] = MappingProxyType(
+    {"state": LiveState, "missed": LiveMissed, "result": LiveResult}
+)
 
 _OF_BODIES = (400, 401, 408, 413, 415, 422, 429, 500, 503)
 _OF_IMAGES = (*_OF_BODIES, 504)
@@ -101,6 +114,18 @@ ROUTES = (
         answer=BatchAnswer,
         statuses=_OF_IMAGES,
         body=BatchBody,
+    ),
+    Route(
+        name="live",
+        method="GET",
+        path=f"{API}/live",
+        summary="Results as they flow by",
+        description="Server-sent events until you hang up: whatever the workers publish from now "
+        "on, for whomever. Boxes, attributes and times alone. Where results come faster than "
+        "people see, or than you take them, the oldest are left out and counted.",
+        answer=None,
+        statuses=(401, 404, 429, 500, 503),
+        events=LIVE_EVENTS,
     ),
     Route(
         name="health",

@@ -12,6 +12,7 @@ from http_edge.auth import Keys
 from http_edge.images import Claims
 from http_edge.kafka import Gateway
 from http_edge.limits import BodyMemory, Places, RateLimit
+from http_edge.live import Live
 from http_edge.metrics import EdgeMetrics
 from http_edge.settings import EdgeSettings
 from http_edge.uploads import Uploads
@@ -37,6 +38,7 @@ class Edge:
     batch_images: Places
     memory: BodyMemory
     rate_limit: RateLimit
+    live: Live
     since: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -56,6 +58,7 @@ class Edge:
                 _BODIES_HELD * max(settings.max_body_bytes, settings.max_image_bytes)
             ),
             rate_limit=RateLimit(settings.rate_limit_per_minute),
+            live=Live(settings, metrics.live_listeners),
         )
 
 

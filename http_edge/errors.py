@@ -1,7 +1,8 @@
 """What a caller is told when something goes wrong, and the one table of codes and statuses.
 
 EdgeError
-├── NotHttp, Unauthorized, RateLimited, Overloaded, UploadTimedOut, BodyTooLarge, BrokenBody
+├── NotHttp, Unauthorized, RateLimited, Overloaded, LiveOff
+├── UploadTimedOut, BodyTooLarge, BrokenBody
 ├── UnfitBody                 a body that does not fit
 │   ├── NotJsonBody, NoImageGiven, AmbiguousImageGiven
 └── UnsupportedForm, EmptyImage, NotBase64
@@ -51,6 +52,7 @@ _STATUS: Mapping[str, int] = {
     "not_http": 400,
     "broken_body": 400,
     "unauthorized": 401,
+    "live_off": 404,
     "upload_timed_out": 408,
     "body_too_large": 413,
     "unsupported_form": 415,
@@ -110,6 +112,10 @@ class RateLimited(EdgeError):
 
 class Overloaded(EdgeError):
     code = "overloaded"
+
+
+class LiveOff(EdgeError):
+    code = "live_off"
 
 
 class UploadTimedOut(EdgeError):

@@ -20,6 +20,10 @@ from schemas.http import (
     ErrorAnswer,
     HealthAnswer,
     HealthWorker,
+    LiveFace,
+    LiveMissed,
+    LiveResult,
+    LiveState,
     ReadyAnswer,
     VerifyAnswer,
 )
@@ -77,6 +81,9 @@ def answers() -> dict[type[BaseModel], Any]:
             uptime_s=3600.5,
         ),
         ReadyAnswer(ready=True),
+        LiveState(following=True),
+        LiveMissed(results=12),
+        _live_result(),
     ]
     return {type(example): orjson.loads(wire.dumps(example)) for example in examples}
 
@@ -106,6 +113,7 @@ def _analysis() -> AnalysisAnswer:
         age=34,
         gender="female",
         gender_score=0.98,
+        landmarks_5=_points(5),
         landmarks_68=_points(68),
         landmarks_106=_points(106),
         pose=Pose(yaw=-4.5, pitch=2.0, roll=1.25),
@@ -144,6 +152,22 @@ def _analysis() -> AnalysisAnswer:
             nose_width_face_width=0.27,
         ),
         liveness=Liveness(score=0.96, model="liveness@87a9ac1d"),
+    )
+
+
+def _live_result() -> LiveResult:
+    attributes = dict(_analysis())
+    return LiveResult(
+        id="5b1c09e4",
+        at_ms=1_764_000_000_500,
+        operation="analyze",
+        status="ok",
+        error_code=None,
+        width=640,
+        height=480,
+        faces_found=1,
+        faces=[LiveFace(**{name: attributes[name] for name in LiveFace.model_fields})],
+        timings_ms={"queue": 3.1, "fetch": 2.0, "decode": 5.2, "detect": 8.7, "embed": 9.9},
     )
 
 

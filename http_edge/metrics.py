@@ -51,6 +51,11 @@ class EdgeMetrics:
             "Bytes of bodies received.",
             registry=self.registry,
         )
+        self._live_listeners = Gauge(
+            "facestream_edge_live_listeners",
+            "Callers who follow results live, each of which holds one of LIVE_LISTENERS.",
+            registry=self.registry,
+        )
         self._reply_latency = Histogram(
             "facestream_edge_reply_seconds",
             "From the event handed to Kafka to its reply.",
@@ -88,6 +93,9 @@ class EdgeMetrics:
 
     def uploads(self, bodies: int) -> None:
         self._uploads.set(bodies)
+
+    def live_listeners(self, listeners: int) -> None:
+        self._live_listeners.set(listeners)
 
     def uploaded(self, size_bytes: int) -> None:
         self._upload_bytes.inc(size_bytes)

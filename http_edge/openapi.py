@@ -21,6 +21,7 @@ _IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp
 _WORDS = {
     400: "No face in the image, or no image that can be used",
     401: "No key, or none that is known",
+    404: "Switched off here",
     408: "The body did not arrive in time",
     413: "The image or the body is too large",
     415: "Not an image",
@@ -89,7 +90,9 @@ def _about(settings: EdgeSettings) -> str:
 def _schemas() -> Document:
     models: dict[type[BaseModel], JsonSchemaMode] = {ImageBody: "validation"}
     for route in ROUTES:
-        models[route.answer] = "serialization"
+        answers = [] if route.answer is None else [route.answer]
+        for answer in (*answers, *(route.events or {}).values()):
+            models[answer] = "serialization"
         if route.body is not None:
             models[route.body] = "validation"
     models[ErrorAnswer] = "serialization"
@@ -113,12 +116,7 @@ def _operation(route: Route, shown: dict[type[BaseModel], Any]) -> Document:
             "200": {
                 "description": "The answer",
                 "headers": _header_refs(REQUEST_ID),
-                "content": {
-                    "application/json": {
-                        "schema": _ref(route.answer),
-                        "example": shown[route.answer],
-                    }
-                },
+                "content": _content(route, shown),
             },
             **{str(status): _error(status) for status in route.statuses},
         },
@@ -133,6 +131,27 @@ def _operation(route: Route, shown: dict[type[BaseModel], Any]) -> Document:
             "content": {"application/json": {"schema": _ref(route.body)}},
         }
     return operation
+
+
+def _content(route: Route, shown: dict[type[BaseModel], Any]) -> Document:
+    if route.answer is not None:
+        answer = {"schema": _ref(route.answer), "example": shown[route.answer]}
+        return {"application/json": answer}
+    events = route.events or {}
+    return {
+        "text/event-stream": {
+            "schema": {
+                "type": "string",
+                "description": "An `event:` and the JSON of its `data:`, whose schema "
+                "`x-events` has by the event's name",
+                "x-events": {name: _ref(model) for name, model in events.items()},
+            },
+            "example": "".join(
+                f"event: {name}\ndata: {orjson.dumps(shown[model]).decode()}\n\n"
+                for name, model in events.items()
+            ),
+        }
+    }
 
 
 def _parameters(route: Route) -> list[Document]:

@@ -79,7 +79,7 @@ def _embedded(face: Face) -> EmbeddedFace:
 
 def _analyzed(face: Face) -> AnalyzedFace:
     attributes = dict(face.analysis) if face.analysis is not None else _NOT_MEASURED
-    return AnalyzedFace(**dict(_embedded(face)), **attributes)
+    return AnalyzedFace(**dict(_embedded(face)), landmarks_5=face.landmarks_5, **attributes)
 
 
 def _measured(face: Face) -> Embedding:

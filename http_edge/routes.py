@@ -11,7 +11,7 @@ from types import MappingProxyType
 from aiohttp import web
 from pydantic import BaseModel
 
-from http_edge import render
+from http_edge import live_stream, render
 from http_edge.batch import Batch
 from http_edge.edge import EDGE, Edge
 from http_edge.errors import Overloaded, UnfitBody
@@ -111,6 +111,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "analyze-face-advanced": analyze_face_advanced,
         "compare-faces": compare_faces,
         "batch-extract": batch_extract,
+        "live": live_stream.live,
         "health": health,
         "ready": ready,
     }

@@ -46,6 +46,9 @@ class EdgeSettings(KafkaSettings, BlobSettings):
     inline_limit_bytes: int = Field(
         default=64 * 1024, ge=0, le=MAX_DATA_BYTES, description="larger ones go by the blob store"
     )
+    live_listeners: int = Field(
+        default=8, ge=0, description="who follow results live at once; 0: nobody may"
+    )
 
     heartbeat_interval_s: Seconds = Field(default=2, description="between two words of a worker")
     worker_stalled_s: Seconds = Field(

@@ -12,10 +12,27 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from schemas.results import Analysis, Box, Embedding, Finite, ModelInfo, Unit
+from schemas.results import (
+    Analysis,
+    Box,
+    Embedding,
+    Expression,
+    Finite,
+    Gender,
+    ModelInfo,
+    Points5,
+    Pose,
+    Quality,
+    SkinTone,
+    Status,
+    Unit,
+)
+from schemas.topics import Operation
 
 MAX_BATCH = 50
 MAX_URL_CHARS = 8192
+#: of one result as it is followed live
+LIVE_FACES = 20
 
 _BOX_EXAMPLE = [112.5, 80.25, 297.0, 331.5]
 #: 512 numbers, so that an example can be sent as it stands
@@ -26,6 +43,7 @@ _PIXEL = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mNoAAAAggCB2kUIOwAAAABJRU5ErkJggg=="
 )
 
+Stage = Literal["queue", "fetch", "decode", "detect", "embed", "analyze"]
 Image = Annotated[str, Field(description="base64, with or without a `data:image/…;base64,` prefix")]
 ImageUrl = Annotated[
     str,
@@ -125,7 +143,13 @@ class EmbeddedFace(_Out):
     confidence: Confidence
 
 
-class AnalyzedFace(Analysis, EmbeddedFace):
+class _AlignedFace(EmbeddedFace):
+    landmarks_5: Points5 | None = Field(
+        description="pixels: left eye, right eye, nose, left and right corner of the mouth, as seen"
+    )
+
+
+class AnalyzedFace(Analysis, _AlignedFace):
     """Its attributes flat, as in the service that was there before."""
 
 
@@ -220,6 +244,52 @@ class HealthAnswer(_Out):
 
 class ReadyAnswer(_Out):
     ready: Literal[True]
+
+
+class LiveState(_Out):
+    """Event `state`: the first of a stream, and whenever it changes."""
+
+    following: bool = Field(description="whether the topics are read now")
+
+
+class LiveMissed(_Out):
+    """Event `missed`: more came than is shown, or than was taken in time."""
+
+    results: Annotated[int, Field(gt=0, description="that were left out since the last event")]
+
+
+class LiveFace(VerifiedFace):
+    """Without landmarks and embedding; `null` where it was not measured."""
+
+    age: int | None
+    gender: Gender | None
+    pose: Pose | None
+    quality: Quality | None
+    symmetry_score: Unit | None
+    skin_tone: SkinTone | None
+    expression: Expression | None
+
+
+class LiveResult(_Out):
+    """Event `result`: no image, embedding, address, metadata or id of the request."""
+
+    id: str = Field(
+        pattern="^[0-9a-f]{8}$",
+        examples=["5b1c09e4"],
+        description="a keyed hash of the result's id: the same result twice has the same one, for "
+        "as long as anybody follows at this edge",
+    )
+    at_ms: int = Field(description="epoch milliseconds at which it was published")
+    operation: Operation | None
+    status: Status
+    error_code: str | None = Field(description="`null` unless `status` is `failed`")
+    width: int | None = Field(description="of the upright image, pixels")
+    height: int | None = Field(description="of the upright image, pixels")
+    faces_found: int = Field(ge=0)
+    faces: list[LiveFace] = Field(
+        max_length=LIVE_FACES, description="the most prominent first, at most so many"
+    )
+    timings_ms: dict[Stage, Finite] = Field(description="milliseconds by stage")
 
 
 class ErrorAnswer(_Out):

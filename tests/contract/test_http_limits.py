@@ -294,6 +294,7 @@ async def test_metrics_are_a_closed_list_that_prometheus_reads(tmp_path: Path) -
         "facestream_edge_able_workers",
         "facestream_edge_images_in_flight",
         "facestream_edge_late_replies",
+        "facestream_edge_live_listeners",
         "facestream_edge_pending_replies",
         "facestream_edge_reply_seconds",
         "facestream_edge_request_seconds",
