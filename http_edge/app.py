@@ -9,7 +9,7 @@ from typing import Final
 import aiohttp_cors
 from aiohttp import HttpVersion10, HttpVersion11, web
 
-from http_edge import pages
+from http_edge import pages, playground
 from http_edge.auth import CHALLENGE
 from http_edge.contract import API, ROUTES
 from http_edge.edge import EDGE, Edge
@@ -52,6 +52,7 @@ def build_app(
     app.on_shutdown.append(_end_streams)
     _allow_origins(app, settings.allowed_origins)
     pages.add_to(app)
+    playground.add_to(app)
     return app
 
 

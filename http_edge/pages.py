@@ -31,14 +31,13 @@ _STYLES = (
 _FILES = frozenset(
     path.relative_to(_STATIC).as_posix()
     for path in _STATIC.rglob("*")
-    if path.suffix in (".js", ".css", ".png")
+    if path.suffix in (".js", ".css", ".json", ".png", ".svg")
 )
 _OPENAPI_BYTES: Final = web.AppKey("openapi", bytes)
 
 
 def add_to(app: web.Application) -> None:
     app[_OPENAPI_BYTES] = document_bytes(app[EDGE].settings)
-    app.router.add_get("/", _start)
     app.router.add_get("/docs", _docs)
     app.router.add_get("/redoc", _redoc)
     app.router.add_get("/metrics", _metrics)
@@ -47,11 +46,6 @@ def add_to(app: web.Application) -> None:
 
 async def openapi(request: web.Request) -> web.Response:
     return web.Response(body=request.app[_OPENAPI_BYTES], content_type="application/json")
-
-
-async def _start(request: web.Request) -> web.Response:
-    del request  # every caller is led to the same page
-    return web.Response(status=302, headers={"Location": "/docs"})
 
 
 async def _docs(request: web.Request) -> web.Response:

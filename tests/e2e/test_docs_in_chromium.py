@@ -2,61 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from tests.conftest import skip_or_fail
+from tests.e2e.chromium import foreign
 from tests.running_up import RunningUp
 
 pytestmark = pytest.mark.timeout(180)
-
-#: root has no sandbox in a container, and a browser that calls home would blur what a page does
-_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-_PATIENCE_MS = 30_000
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        skip_or_fail("chromium is not installed")
-    with (
-        sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=chromium, args=[*_ARGUMENTS]) as browser,
-    ):
-        page = browser.new_page()
-        page.set_default_timeout(_PATIENCE_MS)
-        yield page
-
-
-@pytest.fixture
-def asked(page: Page) -> list[str]:
-    """Every address that the page asks for, also where the policy forbids it or nobody answers."""
-    addresses: list[str] = []
-    page.on("request", lambda request: addresses.append(request.url))
-    return addresses
-
-
-@pytest.fixture
-def complaints(page: Page) -> list[str]:
-    """What the browser has to say: scripts that threw, words against the content policy."""
-    said: list[str] = []
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
-    return said
 
 
 def test_docs_authorize_and_execute_verify_face_and_ask_no_foreign_host(
@@ -82,7 +36,7 @@ def test_docs_authorize_and_execute_verify_face_and_ask_no_foreign_host(
     shown = block.locator(".live-responses-table .response").first
     shown.get_by_text("Face detected successfully").wait_for()
     assert shown.locator(".response-col_status").inner_text().startswith("200")
-    assert _foreign(asked, up) == []
+    assert foreign(asked, up.url) == []
     assert complaints == []
 
 
@@ -106,11 +60,5 @@ def test_redoc_shows_every_route_and_asks_no_foreign_host(
     for summary in ("Is there a face?", "A face in depth", "Whether a request would be answered"):
         page.get_by_role("heading", name=summary).wait_for()
     page.wait_for_load_state("networkidle")
-    assert _foreign(asked, up) == []
+    assert foreign(asked, up.url) == []
     assert complaints == []
-
-
-def _foreign(asked: list[str], up: RunningUp) -> list[str]:
-    assert asked
-    own = urlsplit(up.url).netloc
-    return [url for url in asked if urlsplit(url.removeprefix("blob:")).netloc != own]
