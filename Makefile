@@ -3,11 +3,12 @@
 # A uv on the PATH serves; otherwise one is put into .uv/, apart from the project's own environment.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PYTHON ?= python3
+PAIRS ?= ../shared/faces/lfw/pairs.csv
 # What a user runs needs neither TensorFlow nor the development tools.
 RUN := $(UV) run --locked
 RUN_DEV := $(RUN) --group dev
 
-.PHONY: help demo test faults soak check format schemas docs bench scale image-check
+.PHONY: help demo test faults soak check format schemas docs screenshots thresholds bench scale image-check
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,6 +46,12 @@ schemas: $(UV)  ## write schemas/json, schemas/asyncapi.yaml and docs/events.md 
 
 docs: $(UV)  ## draw docs/landmarks-106-to-68.png anew
 	$(RUN) facestream landmarks --out docs/landmarks-106-to-68.png
+
+screenshots: $(UV)  ## draw docs/playground*.png anew: needs chromium, and the weights of buffalo_s
+	$(RUN_DEV) python -m tests.e2e.screenshots
+
+thresholds: $(UV)  ## measure from which similarity on two faces are one person's; PAIRS=…/pairs.csv
+	$(RUN_DEV) python -m benchmarks.thresholds $(PAIRS)
 
 bench: $(UV)  ## stream and edge beside a bare loop and an afternoon's work: build/bench.json, build/bench.png
 	mkdir -p build

@@ -68,6 +68,7 @@ def command(workers: int | None, port: int | None, partitions: int) -> None:
                 f"KAFKA_BOOTSTRAP_SERVERS={settings.kafka_bootstrap_servers}"
             )
             click.echo(f"Ready: {edge.url}/docs{_said_of(new_key)}")
+            click.echo(f"Playground: {edge.url}/")
 
         run_until_told(run_workers(settings, environ, on_ready, edge=edge))
 

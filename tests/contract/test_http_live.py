@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,7 +23,7 @@ from http_edge.settings import EdgeSettings
 from schemas import wire
 from schemas.http import LIVE_FACES, LiveResult
 from schemas.results import ErrorInfo, Result
-from tests.edge_fake import FakeEdge, fake_edge
+from tests.edge_fake import AUTHORIZED, FakeEdge, fake_edge
 
 GOLDEN = Path(__file__).parent / "golden"
 LIVE = "/api/v1/live"
@@ -240,6 +241,26 @@ async def test_silence_is_broken_before_a_proxy_takes_it_for_death(
     monkeypatch.setattr(live_stream, "_SILENCE_S", 0.02)
     async with followed(edge) as response:
         assert await response.content.readline() == b": still here\n"
+
+
+async def test_who_takes_nothing_at_all_gives_its_place_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_stream, "_STUCK_S", 0.1)
+    async with an_edge(tmp_path, live_listeners=1) as edge:
+        with socket.create_connection((edge.client.host, edge.client.port or 0)) as deaf:
+            head = f"GET {LIVE} HTTP/1.1\r\nHost: x\r\nAuthorization: {AUTHORIZED['Authorization']}"
+            deaf.sendall(f"{head}\r\n\r\n".encode())
+            async with asyncio.timeout(5):
+                while not FakeSource.made:  # noqa: ASYNC110 - a list tells nobody when it grows
+                    await asyncio.sleep(0.01)
+            many = Flow((seen(result().model_copy(update={"faces": result().faces * 20})),) * 50)
+            async with asyncio.timeout(20):
+                while FakeSource.made[0].running:
+                    FakeSource.made[0].flow(many)
+                    await asyncio.sleep(0.01)
+        async with followed(edge):
+            pass
 
 
 async def test_an_edge_that_stops_ends_its_streams(
