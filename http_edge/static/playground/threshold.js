@@ -52,7 +52,7 @@ function reliability(pack, measured, measuredPacks) {
   return make(
     "p",
     { class: "muted" },
-    `Threshold ${measured.threshold}, of ${taken.of + missed.of} pairs of ${measured.photographs} with ${measured.pack}: ` +
+    `Threshold ${measured.threshold}, measured on ${taken.of + missed.of} pairs of ${measured.photographs} with ${measured.pack}: ` +
       `${taken.wrong} of ${taken.of} pairs of different persons were taken for one ${interval(taken)}, ` +
       `${missed.wrong} of ${missed.of} of one person for two ${interval(missed)}. ` +
       "On other photographs it may err more often.",
