@@ -29,7 +29,8 @@ async def test_no_answer_breaks_the_documentation(tmp_path: Path) -> None:
     async def answer(asked: Asked) -> Result:
         return next(results)
 
-    async with fake_edge(tmp_path / "edge", found) as edge:
+    # a stream that never ends is no answer that it could look at
+    async with fake_edge(tmp_path / "edge", found, live_listeners=0) as edge:
         edge.gateway.answer = answer
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "schemathesis.cli", "run"),

@@ -30,6 +30,8 @@ _DRAWN = (
     *("ffd166", "7ff0e0", "ff6b5a", "4ee08a", "6ea8ff"),
     *("c8321f", "17803f", "1f5fd0", "ff7f70", "5ddc8e", "7db0ff"),
 )
+#: of 255, in the channel that differs most
+_NEAR = 7
 
 
 def main() -> None:
@@ -132,12 +134,19 @@ def _save(page: Page, name: str) -> None:
     page.mouse.move(2, 2)
     page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished))")
     shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    drawn = [value for colour in _DRAWN for value in bytes.fromhex(colour)]
-    rest = shot.quantize(256 - len(_DRAWN)).getpalette() or []
+    drawn = [tuple(bytes.fromhex(colour)) for colour in _DRAWN]
+    common = shot.quantize(256 - len(_DRAWN)).getpalette() or []
+    rest = zip(common[::3], common[1::3], common[2::3], strict=True)
+    # A common colour that is nearly one of those would be taken in its place.
+    others = [one for one in rest if all(_distance(one, other) > _NEAR for other in drawn)]
     palette = Image.new("P", (1, 1))
-    palette.putpalette([*drawn, *rest])
+    palette.putpalette([value for colour in (*drawn, *others) for value in colour])
     small = shot.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
     small.save(_DOCS / name, optimize=True)
+
+
+def _distance(one: tuple[int, ...], other: tuple[int, ...]) -> int:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import shutil
-import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, Route
 
 from tests.conftest import skip_or_fail
 from tests.e2e.chromium import PATIENCE_MS, foreign
+from tests.e2e.shell import run
 from tests.running_up import RunningUp
 
 pytestmark = pytest.mark.timeout(180)
@@ -293,7 +292,7 @@ def test_the_shown_commands_give_the_shown_answers(
     shown = upload(page, photograph)
     command = page.locator("#analyze-request code").inner_text()
     assert up.key not in command
-    assert _run(command, tmp_path, up.key) == shown
+    assert json.loads(run(command, tmp_path, up.key)) == shown
 
     page.get_by_role("tab", name="Compare").click()
     page.locator("#compare-a .sample").first.click()
@@ -301,19 +300,9 @@ def test_the_shown_commands_give_the_shown_answers(
         upload(page, photograph, "#compare-b")
     expected = answer(page, "compare-faces")["similarity"]
     command = page.locator("#compare-request code").inner_text()
-    assert _run(command, tmp_path, up.key)["similarity"] == pytest.approx(expected, abs=1e-6)
-
-
-def _run(script: str, folder: Path, key: str) -> Any:
-    ended = subprocess.run(
-        ("bash", "-euo", "pipefail", "-c", script),
-        cwd=folder,
-        env=os.environ | {"API_KEY": key},
-        check=True,
-        timeout=60,
-        stdout=subprocess.PIPE,
+    assert json.loads(run(command, tmp_path, up.key))["similarity"] == pytest.approx(
+        expected, abs=1e-6
     )
-    return json.loads(ended.stdout)
 
 
 def test_results_of_others_flow_by_while_somebody_follows(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import skip_or_fail
+from tests.e2e.shell import run
 from tests.running_up import RunningUp
 
 _README = Path(__file__).parents[2] / "README.md"
@@ -57,7 +56,7 @@ def test_every_command_is_answered_as_shown(up: RunningUp, photographs: Path) ->
     routes = set()
     for command, shown in commands:
         script = (variables + command).replace(_SHOWN_URL, up.url)
-        answer = json.loads(_run(script, photographs, up.key))
+        answer = json.loads(run(script, photographs, up.key))
         expected = json.loads(shown.replace(_REST, f'"{_REST}"'))
         assert list(differences(expected, answer)) == [], command
         routes |= set(re.findall(r"\$api/([a-z-]+)", command))
@@ -69,19 +68,6 @@ def test_every_command_is_answered_as_shown(up: RunningUp, photographs: Path) ->
         "batch-extract",
         "analyze-face-advanced",
     }
-
-
-def _run(script: str, folder: Path, key: str) -> str:
-    ended = subprocess.run(
-        ("bash", "-euo", "pipefail", "-c", script),
-        cwd=folder,
-        env=os.environ | {"API_KEY": key},
-        check=True,
-        timeout=60,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    return ended.stdout
 
 
 def differences(
