@@ -49,14 +49,15 @@ def embed(
     paths: Iterable[tuple[str, Path]], pipeline: Pipeline, settings: WorkerSettings
 ) -> dict[str, NDArray[np.float32]]:
     """The embedding of each photograph's most prominent face; without those that have none."""
-    from stream.images import decode
+    from stream.images import open_photograph
 
     found: dict[str, NDArray[np.float32]] = {}
     for name, path in paths:
         try:
-            faces = pipeline.run(
-                decode(path.read_bytes(), settings.max_image_pixels), "embed", 1, {}
+            photograph = open_photograph(
+                path.read_bytes(), settings.max_image_pixels, settings.enough_px
             )
+            faces = pipeline.run(photograph, "embed", 1, {})
         except FacestreamError:
             continue
         if faces and faces[0].embedding is not None:
