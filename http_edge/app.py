@@ -111,8 +111,9 @@ async def _respond(
 
 
 async def _prepare(request: web.Request, response: web.StreamResponse) -> None:
-    """Before an answer's first byte, of a stream too."""
-    add_headers(response, request[_ID], api=request.path.startswith(API))
+    """Before an answer's first byte, of a stream too; what never came so far has its headers."""
+    if _ID in request:
+        add_headers(response, request[_ID], api=request.path.startswith(API))
 
 
 async def _end_streams(app: web.Application) -> None:
