@@ -290,7 +290,11 @@ def test_the_shown_commands_give_the_shown_answers(
 
     enter(page, up)
     shown = upload(page, photograph)
-    command = page.locator("#analyze-request code").inner_text()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_text("The command is copied").wait_for()
+    command = page.evaluate("navigator.clipboard.readText()")
+    assert command == page.locator("#analyze-request code").inner_text()
     assert up.key not in command
     assert json.loads(run(command, tmp_path, up.key)) == shown
 

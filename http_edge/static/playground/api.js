@@ -21,11 +21,16 @@ export function postJson(route, body, signal) {
   return answered(route, { method: "POST", body: JSON.stringify(body), headers, signal });
 }
 
-/** What may be asked without a key. Raises Failure. */
+/** What may be asked without a key → the response. Raises Failure. */
 export async function get(url) {
   const response = await reached(url, {});
   if (!response.ok) throw new Failure(await words(response));
-  return response.json();
+  return response;
+}
+
+/** The same → its JSON. */
+export async function getJson(url) {
+  return (await get(url)).json();
 }
 
 /** An answer that goes on. Raises Failure, KeyWanted. */

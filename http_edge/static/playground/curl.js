@@ -40,12 +40,17 @@ export function live() {
 export function show(into, command) {
   const button = make("button", { type: "button", class: "quiet copy" }, "Copy");
   const said = make("span", { role: "status", class: "visually-hidden" });
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(command);
-    button.textContent = "Copied";
-    said.textContent = "The command is on the clipboard";
-  });
   const code = make("pre", { tabindex: "0", "aria-label": "The request as a command" }, make("code", {}, command));
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(command);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(code); // over plain http there is no clipboard
+      button.textContent = "Selected";
+    }
+    said.textContent = `The command is ${button.textContent.toLowerCase()}`;
+  });
   const head = make("div", { class: "row" }, make("h2", {}, "The same in a shell"), button, said);
   into.replaceChildren(make("div", { class: "card command" }, head, code));
 }

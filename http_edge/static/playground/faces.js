@@ -29,7 +29,8 @@ export function start(group, choose) {
 
 function button(image, face, index, isChosen, choose) {
   const attributes = { type: "button", role: "radio", "aria-checked": isChosen, tabindex: isChosen ? 0 : -1 };
-  const element = make("button", { ...attributes, class: "face", "aria-label": `Face ${index + 1}` }, cut(image, face.bbox));
+  const shown = image.naturalWidth > 0 ? cut(image, face.bbox) : `${index + 1}`;
+  const element = make("button", { ...attributes, class: "face", "aria-label": `Face ${index + 1}` }, shown);
   element.addEventListener("click", () => choose(index));
   return element;
 }

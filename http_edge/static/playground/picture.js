@@ -1,5 +1,7 @@
 // A photograph on its way: its bytes as they are sent, and what the browser can show of it.
 
+import { get } from "./api.js";
+
 /** `source`: the address of a sample; null for what is the visitor's own. */
 export class Picture {
   constructor(blob, name, source = null) {
@@ -10,12 +12,10 @@ export class Picture {
     this.url = URL.createObjectURL(blob);
   }
 
-  /** A sample of this service. */
+  /** A sample of this service. Raises Failure. */
   static async ofSample(name) {
     const source = new URL(`samples/${name}`, document.baseURI).href;
-    const response = await fetch(source);
-    if (!response.ok) throw new Error("The sample cannot be had");
-    return new Picture(await response.blob(), name, source);
+    return new Picture(await (await get(source)).blob(), name, source);
   }
 
   /** Of a drop, a clipboard or a file field; null where there is none. */

@@ -37,8 +37,14 @@ export class Stage {
     return [naturalWidth, naturalHeight];
   }
 
-  /** Show a photograph and ask what is on it. */
-  async use(picture) {
+  /** Show a photograph and ask what is on it. given: a Picture, null, or the promise of one. */
+  async use(given) {
+    let picture = null;
+    try {
+      picture = await given;
+    } catch (error) {
+      this.#fail(error);
+    }
     if (picture === null) return;
     this.picture?.release();
     this.picture = picture;

@@ -1,6 +1,6 @@
 // From which similarity on two faces count as one person's: as measured, for the models at work.
 
-import { get } from "./api.js";
+import { getJson } from "./api.js";
 import { make } from "./dom.js";
 
 /** The measurement for the recogniser that every worker runs now; null where there is none, or they
@@ -8,8 +8,8 @@ import { make } from "./dom.js";
 export async function threshold() {
   const base = document.baseURI;
   const [health, known] = await Promise.all([
-    get(new URL("api/v1/health", base).href),
-    get(new URL("static/playground/thresholds.json", base).href),
+    getJson(new URL("api/v1/health", base).href),
+    getJson(new URL("static/playground/thresholds.json", base).href),
   ]);
   const models = health.workers.map((worker) => worker.models).filter((model) => model !== null);
   const recognizers = new Set(models.map((model) => model.recognizer));
