@@ -108,7 +108,7 @@ def _let_flow(page: Page, up: RunningUp) -> None:
         request = urllib.request.Request(url, _jpeg(part), headers)
         with urllib.request.urlopen(request, timeout=30) as response:
             assert json.load(response)["face_detected"] is True
-        page.locator("#live-results li").nth(number).wait_for()
+        page.locator("#live-results > li").nth(number).wait_for()
 
 
 def _astronaut() -> Image.Image:

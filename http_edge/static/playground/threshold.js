@@ -60,5 +60,5 @@ function reliability(pack, measured, measuredPacks) {
 }
 
 function interval({ interval_95: [low, high] }) {
-  return `(95 %: ${(low * 100).toFixed(1)} to ${(high * 100).toFixed(1)} %)`;
+  return `(95\u00a0%: ${(low * 100).toFixed(1)} to ${(high * 100).toFixed(1)}\u00a0%)`;
 }
