@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from benchmarks.pairs import ErrorRate, Verification, read_pairs, similarities_of, verification
 from schemas.errors import FacestreamError
+from schemas.results import ModelInfo
 
 if TYPE_CHECKING:
     from stream.pipeline import Pipeline
@@ -28,10 +29,12 @@ PAGE_FILE = (
 )
 
 
-def document_of(found: Verification, *, pack: str, photographs: str) -> dict[str, Any]:
+def document_of(found: Verification, models: ModelInfo, photographs: str) -> dict[str, Any]:
     """What is kept of a measurement."""
     return {
-        "pack": pack,
+        "pack": models.pack,
+        "engine": models.engine,
+        "precision": models.precision,
         "photographs": photographs,
         "threshold": found.threshold,
         "false_match": _rate(found.false_match),
@@ -84,9 +87,7 @@ def main() -> None:
     similarities, same = similarities_of(
         pairs, embed(located, Pipeline(models, settings), settings)
     )
-    document = document_of(
-        verification(similarities, same), pack=models.info.pack, photographs=order.name
-    )
+    document = document_of(verification(similarities, same), models.info, order.name)
     assert models.info.recognizer is not None
     write_to(order.out, models.info.recognizer, document)
     print(json.dumps({models.info.recognizer: document}, indent=2))  # noqa: T201

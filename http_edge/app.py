@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 _HUNG_UP = 499
 NO_ROUTE = "other"
 _ID: Final = web.RequestKey("request id", str)
+#: of a stream, which goes on after its answer: its status, and when it began
+_BEGUN: Final = web.RequestKey("begun", tuple[int, float])
 _KEYED: Final = frozenset((route.method, route.path) for route in ROUTES if route.keyed)
 _CORS_HEADERS = ("Authorization", "Content-Type", REQUEST_ID, "traceparent")
 _CORS_EXPOSED = (REQUEST_ID, "Retry-After", "WWW-Authenticate")
@@ -79,7 +81,8 @@ async def _answering(request: web.Request, handler: Handler) -> web.StreamRespon
         status = response.status
         return response
     finally:
-        seconds = time.monotonic() - started
+        status, answered_at = request.get(_BEGUN, (status, time.monotonic()))
+        seconds = answered_at - started
         route = _route_of(request)
         request.app[EDGE].metrics.answered(route, status, seconds)
         log_request(
@@ -114,6 +117,7 @@ async def _prepare(request: web.Request, response: web.StreamResponse) -> None:
     """Before an answer's first byte, of a stream too; what never came so far has its headers."""
     if _ID in request:
         add_headers(response, request[_ID], api=request.path.startswith(API))
+        request[_BEGUN] = (response.status, time.monotonic())
 
 
 async def _end_streams(app: web.Application) -> None:

@@ -229,6 +229,18 @@ async def test_more_listeners_than_places_are_503_until_one_leaves(tmp_path: Pat
             pass
 
 
+async def test_a_stream_counts_as_answered_when_it_begins(
+    edge: FakeEdge, sources: list[FakeSource]
+) -> None:
+    async with followed(edge):
+        await asyncio.sleep(0.3)
+    await nobody_listens(edge)
+    value = edge.metrics.registry.get_sample_value
+    of_live = {"route": LIVE}
+    assert value("facestream_edge_requests_total", {**of_live, "status": "200"}) == 1
+    assert (value("facestream_edge_request_seconds_sum", of_live) or 1) < 0.3
+
+
 async def test_where_it_is_switched_off_it_is_404(tmp_path: Path) -> None:
     async with an_edge(tmp_path, live_listeners=0) as edge:
         status, answer, _ = await edge.get(LIVE, headers=edge.headers)

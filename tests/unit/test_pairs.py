@@ -10,8 +10,10 @@ import pytest
 
 from benchmarks.pairs import ErrorRate, ten_fold_accuracy, verification
 from benchmarks.thresholds import document_of, write_to
+from schemas.results import ModelInfo
 
 #: 20 pairs of different persons, 20 of one, by turns; two of either kind look like the other
+MODELS = ModelInfo(pack="p", detector="d@0", recognizer="a@1")
 SAME = np.tile([False, True], 20)
 SIMILARITIES = np.where(SAME, 0.7, 0.1)
 SIMILARITIES[[0, 4]] = 0.9
@@ -49,7 +51,7 @@ def test_without_pairs_there_is_no_rate() -> None:
 
 def test_a_measurement_takes_the_place_of_its_recognisers_last_one_alone(tmp_path: Path) -> None:
     path = tmp_path / "thresholds.json"
-    document = document_of(verification(SIMILARITIES, SAME), pack="p", photographs="LFW")
+    document = document_of(verification(SIMILARITIES, SAME), MODELS, "LFW")
     write_to(path, "a@1", document)
     write_to(path, "b@2", document | {"threshold": 0.1})
     write_to(path, "b@2", document | {"threshold": 0.2})

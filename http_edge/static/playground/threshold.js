@@ -3,8 +3,11 @@
 import { getJson } from "./api.js";
 import { make } from "./dom.js";
 
-/** The measurement for the recogniser that every worker runs now; null where there is none, or they
- *  differ. Raises Failure. → { pack, measured } */
+/** What an embedding depends on. */
+const SAME = ["recognizer", "engine", "precision"];
+
+/** The measurement for the recogniser that every worker runs now, as it runs; null where there is none,
+ *  or they differ. Raises Failure. → { pack, measured, measuredPacks } */
 export async function threshold() {
   const base = document.baseURI;
   const [health, known] = await Promise.all([
@@ -12,13 +15,19 @@ export async function threshold() {
     getJson(new URL("static/playground/thresholds.json", base).href),
   ]);
   const models = health.workers.map((worker) => worker.models).filter((model) => model !== null);
-  const recognizers = new Set(models.map((model) => model.recognizer));
-  const [recognizer] = recognizers;
+  const [first] = models;
+  const alike = models.every((model) => SAME.every((name) => model[name] === first[name]));
+  const found = first && alike ? known[first.recognizer] : undefined;
+  const fits = found !== undefined && found.engine === first.engine && found.precision === first.precision;
   return {
-    pack: models[0]?.pack ?? health.model_pack,
-    measured: recognizers.size === 1 ? (known[recognizer] ?? null) : null,
-    measuredPacks: Object.values(known).map((one) => one.pack),
+    pack: first ? named(first) : health.model_pack,
+    measured: fits ? found : null,
+    measuredPacks: Object.values(known).map(named),
   };
+}
+
+function named({ pack, engine, precision }) {
+  return `${pack} on ${engine} in ${precision}`;
 }
 
 /** Similarity, whether that is one person, and how often that errs. */
