@@ -96,6 +96,14 @@ def similarities_of(
     return similarities, np.array([is_same for _, _, is_same in usable], np.bool_)
 
 
+def pair_accuracy(
+    pairs: Sequence[Pair], embeddings: Mapping[str, NDArray[np.float32]]
+) -> tuple[float, int]:
+    """(accuracy, pairs of which both images have an embedding)."""
+    similarities, same = similarities_of(pairs, embeddings)
+    return ten_fold_accuracy(similarities, same), len(same)
+
+
 def _told_the_same(
     similarities: NDArray[np.float64], same: NDArray[np.bool_], folds: int
 ) -> NDArray[np.bool_]:
