@@ -2,9 +2,9 @@
 
 Each point was measured on Faust 0.15.3 with aiokafka 0.14:
 
-* At a revocation it forgets its acks before it commits them, and while a commit is in progress it
-  makes no other: here the work in hand is finished and committed first, so that a rebalance
-  repeats nothing.
+* At a revocation it forgets its acks before it commits them; while a commit is in progress it makes
+  no other, and what it failed to commit it does not commit again: here the work in hand is finished
+  and committed first, up to the last ack, so that a rebalance repeats nothing.
 * A worker with a stable group instance id never leaves its group: here one that stops does.
 * A partition whose fetching is taken up again waits for the poll in progress, up to a second: here
   the poll is woken.
@@ -69,6 +69,8 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._fetchable = asyncio.Event()
+        #: by partition held: what is to be committed when it is given away
+        self._acked_to: dict[Any, int] = {}
         self.before_revocation = self.app.before_revocation
         self.after_revocation = self.app.after_revocation
         self.heartbeat_taken = self.app.lease.renew
@@ -82,9 +84,15 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         """Stop the flow, finish what is in work, commit it."""
         self.stop_flow()
         await self.before_revocation()
-        # Faust commits nothing for who finds a commit in progress, which may be of older acks
         await self.maybe_wait_for_commit_to_finish()
-        await self.commit()
+        acked = {tp: offset for tp, offset in self._acked_to.items() if tp in self.assignment()}
+        if acked and await self._commit(acked):
+            self._committed_offset.update(acked)
+
+    def ack(self, message: Any) -> bool:
+        """Acks come in the order of their offsets (stream/ledger.py)."""
+        self._acked_to[message.tp] = message.offset + 1
+        return bool(super().ack(message))
 
     def leave_for_good(self) -> None:
         """Let the others have the partitions at the stop, and not when the session has ended.
@@ -100,6 +108,7 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
             await self.settle_and_commit()
         await super().on_partitions_revoked(revoked)
         self._buffered_partitions.clear()
+        self._acked_to.clear()
         self.after_revocation()
 
     async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
