@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from benchmarks.batches import BenchmarkFailed
 T = TypeVar("T")
 
 _START_TIMEOUT_S = 120.0
-_STOP_TIMEOUT_S = 30.0
+_STOP_TIMEOUT_S = 15.0
 
 
 @asynccontextmanager
@@ -73,12 +74,13 @@ async def _empty(process: asyncio.subprocess.Process) -> None:
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.send_signal(signal.SIGINT)  # in order, with what it started
+    """With all that it started: what outlives it would hold its pipes, which are waited for."""
+    if process.returncode is None:
+        process.send_signal(signal.SIGINT)  # in order
     try:
         async with asyncio.timeout(_STOP_TIMEOUT_S):
             await process.wait()
     except TimeoutError:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # it began a session, and so a group
         await process.wait()
