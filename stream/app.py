@@ -68,6 +68,9 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
             lane.forget_deliveries()
 
     async def _stop_consumer(self) -> None:
+        # another that stops may leave first, and the group share out its partitions meanwhile
+        for lane in self.lanes.values():
+            lane.closing = True
         if self._consumer is not None and self._consumer.assignment():
             await self._consumer.settle_and_commit()
             self._consumer.leave_for_good()

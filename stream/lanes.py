@@ -68,6 +68,8 @@ class Lane:
     crash: Callable[[BaseException], None]
     #: without it nothing is begun or published
     lease: Lease = field(default_factory=Lease)
+    #: the worker stops: what a rebalance still brings is for others
+    closing: bool = False
     busy: int = 0
     settled: int = 0
     progress_at: float = field(default_factory=time.time)
@@ -81,7 +83,7 @@ class Lane:
 
     def deliver(self, event: Event) -> None:
         """Take an event in; one whose first delivery is still in work joins that work."""
-        if self._draining:
+        if self._draining or self.closing:
             return  # unacked, it is delivered again
         if event.source in self._full:
             self.on_full(event.source)  # Faust's own queue has taken up its fetching

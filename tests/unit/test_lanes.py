@@ -219,6 +219,21 @@ async def test_draining_waits_for_what_is_parked_when_a_newer_event_could_not_be
     assert bench.acked == [(0, 1), (1, 1)]
 
 
+async def test_a_lane_that_is_closing_takes_nothing_in_whatever_a_rebalance_brings() -> None:
+    bench = Bench()
+    bench.deliver(0)
+    await asyncio.sleep(0)
+    bench.lane.closing = True
+    drained = asyncio.create_task(bench.lane.drain(5.0))
+    await bench.end(0)
+    await asyncio.wait_for(drained, 1)
+    bench.lane.forget_deliveries()
+    bench.deliver(1)
+    await asyncio.sleep(0)
+    assert bench.started == [0]
+    assert bench.acked == [(0, 1)]
+
+
 async def test_an_error_that_leaves_an_event_unsettled_crashes_the_worker() -> None:
     bench = Bench()
     bench.deliver(0)
