@@ -42,6 +42,11 @@ caller gave an address, and where it sent the image itself. Codes of what is no 
 Kafka alone: the edge judges a body before it makes a request of it.
 """
 
+_ABOUT_STATUSES = """\
+Every code of the HTTP edge's answers, by status. What finds no route is called as its status is:
+404 `not_found`, 405 `method_not_allowed`.
+"""
+
 #: schema → its section's title and its examples: caption and golden file
 _EVENTS: dict[str, tuple[str, dict[str, str]]] = {
     "request": ("Request", {"A request": "request_full"}),
@@ -111,7 +116,7 @@ def _topics(document: Any) -> Iterator[str]:
                 " ".join(keys),
                 ", ".join(message["title"] for message in sent),
                 str(kafka["partitions"]),
-                str(timedelta(milliseconds=config["retention.ms"])).removesuffix(", 0:00:00"),
+                _in_words(timedelta(milliseconds=config["retention.ms"])),
                 ", ".join(config.get("cleanup.policy", ["delete"])),
             )
         )
@@ -123,6 +128,12 @@ def _topics(document: Any) -> Iterator[str]:
         if channel["address"]
     }
     yield f"A message has at most {', '.join(f'{size:,}' for size in sizes)} bytes.\n"
+
+
+def _in_words(span: timedelta) -> str:
+    """Whole days, else hours."""
+    number, unit = (span.days, "day") if span.days else (span.seconds // 3600, "hour")
+    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def _headers(document: Any) -> Iterator[str]:
@@ -198,7 +209,7 @@ def _errors() -> Iterator[str]:
             for kind in listed_errors()
         ],
     )
-    yield "Every code of the HTTP edge's answers, by status:\n"
+    yield _ABOUT_STATUSES
     rows = [
         (str(int(status)), ", ".join(f"`{code}`" for code in sorted(codes)))
         for status in HTTPStatus

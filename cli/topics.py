@@ -22,7 +22,7 @@ _COLOURS = {"created": "green", "ok": "green", "differs": "red"}
     type=click.IntRange(1, 10_000),
     default=DEFAULT_PARTITIONS,
     show_default=True,
-    help="Of the two lanes and the results: the unit of parallelism.",
+    help="Of the lanes, results, dead letters and replies: the unit of parallelism.",
 )
 @click.option(
     "--replication",

@@ -263,7 +263,7 @@ def _messages() -> Document:
         "Reply to what is no request",
         payload="result",
         headers=_headers(_TRACE | _REPLY, wire.RESULT_TYPES[None]),
-        key="The event's key.",
+        key="The request's key.",
         correlated=True,
     )
     messages["rejected"] = {

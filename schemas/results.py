@@ -172,7 +172,7 @@ class Face(_Out):
 
 
 class ImageInfo(_Out):
-    """The image that was computed; `null` where it was not reached."""
+    """What is known of the image: a field is `null` where the event did not come so far."""
 
     uri: str | None = Field(description="without credentials and query")
     sha256: str | None = Field(description="of its bytes as they were fetched, hexadecimal")

@@ -88,7 +88,7 @@ class Topics:
         }[operation]
 
     def specs(self, partitions: int = DEFAULT_PARTITIONS) -> tuple[TopicSpec, ...]:
-        """Every topic with its settings; the lanes and results have `partitions` each."""
+        """Every topic with its settings; those that events flow through have `partitions` each."""
         large = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
         short = MappingProxyType({**large, "retention.ms": str(_DAY_MS // 24)})
         week = MappingProxyType({**large, "retention.ms": str(7 * _DAY_MS)})

