@@ -231,7 +231,7 @@ class HealthWorker(_Out):
 
 class HealthAnswer(_Out):
     status: Literal["healthy", "degraded"] = Field(
-        description="`healthy` while a worker with loaded models is heard"
+        description="`healthy` while a worker is heard that would answer"
     )
     model: str = Field(examples=["insightface"])
     model_loaded: bool

@@ -23,7 +23,7 @@ class LaneLimits:
 
     #: events in decoding, compute and publishing
     busy: int = 16
-    #: events of a partition that wait: above `full` it is no longer fetched, from `low` on it is
+    #: events of a partition that wait: with `full` it is no longer fetched, with `low` it is again
     waiting_full: int = 32
     waiting_low: int = 16
     #: bytes of all events that wait
