@@ -6,15 +6,13 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from pathlib import Path
 
 from schemas.errors import ImageForbidden, ImageNotFound, ImageTooLarge, ImageUnavailable
 
 _PIECE_BYTES = 1024 * 1024
-#: opening a folder for passage alone needs no right to list it, where the system has O_PATH
-_PASSAGE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-#: O_NONBLOCK: opening a named pipe would wait for its writer
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+#: finds what a path leads to, and opens nothing: a named pipe's writer is not waited for
+_FIND = os.O_PATH | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.EILSEQ}
 
@@ -25,38 +23,40 @@ def read_file(path: str, folders: Sequence[str], *, shown: str, max_bytes: int) 
     `shown` names it in errors. Raises `ImageForbidden` outside the folders, whether or not
     something is there, `ImageNotFound`, `ImageTooLarge`, `ImageUnavailable`. Blocks.
     """
-    real = Path(os.path.realpath(path))
-    if not any(real.is_relative_to(os.path.realpath(folder)) for folder in folders):
-        raise ImageForbidden(f"{shown} is not allowed by IMAGE_SOURCES")
     try:
-        descriptor = _open_real(real)
+        found = os.open(path, _FIND)
+    except OSError as error:
+        _demand_below(os.path.realpath(path), folders, shown)
+        raise _explained(error, shown) from None
+    try:
+        # What is judged and what is read is one and the same, whatever becomes of the path.
+        itself = f"/proc/self/fd/{found}"
+        _demand_below(os.readlink(itself), folders, shown)  # noqa: PTH115 - as os.open
+        status = os.fstat(found)
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageNotFound(f"{shown} is no regular file")
+        if status.st_size > max_bytes:
+            raise ImageTooLarge(f"{shown} has {status.st_size} bytes; the limit is {max_bytes}")
+        if status.st_size == 0:
+            # So say the files that the kernel makes up as they are read, in /proc for one.
+            return b""
+        descriptor = os.open(itself, _READ)
         try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise ImageNotFound(f"{shown} is no regular file")
-            if status.st_size > max_bytes:
-                raise ImageTooLarge(f"{shown} has {status.st_size} bytes; the limit is {max_bytes}")
-            if status.st_size == 0:
-                # So say the files that the kernel makes up as they are read, in /proc for one.
-                return b""
             return _read_up_to(descriptor, max_bytes, shown)
         finally:
             os.close(descriptor)
     except OSError as error:
         raise _explained(error, shown) from None
-
-
-def _open_real(real: Path) -> int:
-    """A file descriptor. Folder by folder, so that a link put there since leads nowhere."""
-    parent = os.open(real.anchor, _PASSAGE)
-    try:
-        for name in real.parts[1:-1]:
-            child = os.open(name, _PASSAGE, dir_fd=parent)
-            os.close(parent)
-            parent = child
-        return os.open(real.name or ".", _READ, dir_fd=parent)
     finally:
-        os.close(parent)
+        os.close(found)
+
+
+def _demand_below(real: str, folders: Sequence[str], shown: str) -> None:
+    for folder in folders:
+        allowed = os.path.realpath(folder)
+        if real == allowed or real.startswith(allowed.rstrip("/") + "/"):
+            return
+    raise ImageForbidden(f"{shown} is not allowed by IMAGE_SOURCES")
 
 
 def _read_up_to(descriptor: int, max_bytes: int, shown: str) -> bytes:
