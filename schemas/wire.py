@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import orjson
 from pydantic import BaseModel
@@ -217,9 +218,14 @@ def result_id(
     Of the models' engine and precision only others than the defaults are part of it, as they were
     before results named them.
     """
-    versions = model.model_dump(exclude_defaults=True) if model else {}
-    name = json.dumps([request_id, operation, sorted(versions.items()), error_code])
+    name = f"[{json.dumps(request_id)}, {_computed_as(operation, model)}, {json.dumps(error_code)}]"
     return str(uuid.uuid5(_RESULT_IDS, name))
+
+
+@lru_cache(maxsize=32)
+def _computed_as(operation: Operation | None, model: ModelInfo | None) -> str:
+    versions = model.model_dump(exclude_defaults=True) if model else {}
+    return f"{json.dumps(operation)}, {json.dumps(sorted(versions.items()))}"
 
 
 def derived_request_id(topic: str, partition: int, offset: int) -> str:

@@ -148,6 +148,8 @@ class ImageSource:
 
         So what was fetched and not yet decoded is bounded by the places to fetch.
         """
+        if job.deadline_s is None:
+            return await self._fetch_with_retries(job, places, None)
         try:
             async with asyncio.timeout(job.seconds_left()) as limit:
                 return await self._fetch_with_retries(job, places, limit)
@@ -156,7 +158,7 @@ class ImageSource:
             raise DeadlinePassed("the deadline passed while the image was fetched") from None
 
     async def _fetch_with_retries(
-        self, job: Job, places: LanePlaces, limit: asyncio.Timeout
+        self, job: Job, places: LanePlaces, limit: asyncio.Timeout | None
     ) -> bytes:
         origin_name = self._reader.origin(job.request.image)
         timeouts = 0
@@ -173,7 +175,8 @@ class ImageSource:
                     if not self._worth_another_try(error, timeouts, tried_s):
                         raise
                 else:
-                    limit.reschedule(None)
+                    if limit is not None:
+                        limit.reschedule(None)
                     await places.decoded.acquire()
                     return data
             async with places.retry:

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from schemas.errors import CrashedWorker, FacestreamError, InferenceFailed, InvalidRequest
 from schemas.requests import parse_request
 from schemas.results import Face
+from schemas.topics import OPERATIONS
 from schemas.wire import RequestHeaders, parse_headers, usable_reply_address
 from stream.compute import ComputeThread
 from stream.crash_notes import CrashNotes
@@ -49,7 +50,7 @@ class Processor:
     ) -> None:
         self._settings = settings
         self._images = images
-        self._models = models
+        self._model_infos = {operation: models.info_for(operation) for operation in OPERATIONS}
         self._pipeline = pipeline
         self._compute = compute
         self._publisher = publisher
@@ -97,7 +98,7 @@ class Processor:
                 headers,
                 image=job.image,
                 faces=faces,
-                model=self._models.info_for(request.operation),
+                model=self._model_infos[request.operation],
                 timings_ms=job.timings_ms,
             )
         except FacestreamError as error:
@@ -147,7 +148,7 @@ class Processor:
             job.headers,
             error,
             image=job.image,
-            model=self._models.info_for(job.request.operation),
+            model=self._model_infos[job.request.operation],
             timings_ms=job.timings_ms,
         )
 
