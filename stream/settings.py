@@ -81,4 +81,4 @@ class WorkerSettings(GroupSettings, ImageSettings, BlobSettings, ModelSettings):
     @property
     def decode_threads(self) -> int:
         """Per lane: decoding runs ahead of the one compute thread."""
-        return min(2, os.cpu_count() or 1)
+        return max(1, min(2, (os.cpu_count() or 1) // self.max_workers))
