@@ -41,6 +41,8 @@ class Order:
     max_faces: int
     #: `embedded` or `host:port`
     broker: str
+    #: the afternoon's pool runs only the models that an operation needs
+    frugal: bool = False
 
     def cells(self, number: int) -> Iterator[Cell]:
         """Of a round, from 1 on, in the order in which they are measured.

@@ -42,6 +42,7 @@ class Setup:
     threads_per_session: int
     engine: str
     broker: str
+    frugal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def setup_of(
     rounds: int,
     max_faces: int,
     broker: str,
+    frugal: bool,
 ) -> Setup:
     return Setup(
         sets=tuple(sets),
@@ -77,6 +79,7 @@ def setup_of(
         threads_per_session=settings.threads_per_session,
         engine=_engine(settings),
         broker=kind_of(broker),
+        frugal=frugal,
     )
 
 

@@ -35,7 +35,9 @@ async def _sides(
     if "afternoon" in order.sides:
         pack = packs.ensure(at.settings)
         workers = at.settings.max_workers
-        sides["afternoon"] = AfternoonSide(pack, workers, order.max_faces, given.environ)
+        sides["afternoon"] = AfternoonSide(
+            pack, workers, order.max_faces, given.environ, frugal=order.frugal
+        )
     if "loop" in order.sides:
         given.on_step("the bare loop's processes load their models")
         sides["loop"] = await stack.enter_async_context(LoopSide(at.settings))

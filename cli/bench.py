@@ -149,6 +149,11 @@ def _output_options(command: Callable[..., None]) -> Callable[..., None]:
     help="On all sides: most prominent faces that are computed; 0: all.",
 )
 @click.option(
+    "--frugal",
+    is_flag=True,
+    help="The afternoon's pool runs only the models that an operation needs, and not all.",
+)
+@click.option(
     "--broker",
     metavar="embedded|HOST:PORT",
     envvar="KAFKA_BOOTSTRAP_SERVERS",

@@ -80,6 +80,7 @@ async def measure(
             rounds=options["rounds"],
             max_faces=options["max_faces"],
             broker=options["broker"],
+            frugal=options["frugal"],
         ),
         **parts,
     )
@@ -96,6 +97,7 @@ def _order(options: Mapping[str, Any], sets: Sequence[PhotographSet]) -> Order:
         rounds=options["rounds"],
         max_faces=options["max_faces"],
         broker=options["broker"],
+        frugal=options["frugal"],
     )
 
 
