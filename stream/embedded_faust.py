@@ -1,7 +1,8 @@
 """What Faust needs on the embedded broker, in one place. Never active on a real one.
 
 The group of librdkafka's mock cluster is up as soon as the leader has synced, and a follower that
-syncs later gets INVALID_REQUEST. aiokafka takes that for fatal: the worker lives on without partitions.
+syncs later gets INVALID_REQUEST. aiokafka takes that for fatal: the worker lives on without
+partitions.
 """
 
 from __future__ import annotations
