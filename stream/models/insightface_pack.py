@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.models.onnx_graph import write_without_prelu
 from stream.models.protocols import Attributes, Floats, Image
-from stream.models.sessions import Provider, loading, session_options
+from stream.models.sessions import CPU, Provider, loading, session_options
 from stream.vision.landmarks import MIRROR_106, upright_square
 from stream.vision.warp import square_around, warp
 
@@ -42,11 +44,15 @@ def load(folder: Path, threads: int, providers: list[Provider]) -> dict[str, Any
     models: dict[str, Any] = {}
     # One session for every input size: those that InsightFace would build for each are no faster.
     whole = {"static_shape_sessions": False, "providers": providers}
-    for path in sorted(folder.glob("*.onnx")):
-        with loading(path):
-            model = get_model(str(path), sess_options=session_options(threads), **whole)
-        if model is not None:
-            models.setdefault(model.taskname, model)
+    with TemporaryDirectory(prefix="facestream-") as copies:
+        for path in sorted(folder.glob("*.onnx")):
+            with loading(path):
+                on_cpu = providers[0] == CPU
+                network = write_without_prelu(path, Path(copies)) if on_cpu else path
+                model = get_model(str(network), sess_options=session_options(threads), **whole)
+            if model is not None:
+                model.model_file = str(path)
+                models.setdefault(model.taskname, model)
     return models
 
 
