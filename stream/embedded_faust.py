@@ -8,14 +8,8 @@ partitions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
-#: settings of the Faust app: the mock knows no CreateTopics
-EMBEDDED_APP_SETTINGS: Mapping[str, Any] = MappingProxyType(
-    {"topic_allow_declare": False, "topic_disable_leader": True}
-)
 #: the leader gives its followers so long to send their SyncGroup before its own
 LEADER_PAUSE_S = 0.25
 
