@@ -28,7 +28,8 @@ from schemas.errors import HashMismatch, ImageError, ImageNotFound
 from schemas.requests import ImageRef
 from schemas.results import Result
 from stream.decoding import decode
-from stream.images import ImageReader, ImageSettings
+from stream.image_settings import ImageSettings
+from stream.images import ImageReader
 from stream.io.blobs import BlobSettings, BlobStore
 from stream.io.files import read_file
 from stream.io.kafka import KafkaSettings

@@ -18,8 +18,6 @@ from typing import Self
 from aiohttp.abc import AbstractResolver
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import (
     FetchTimeout,
@@ -30,6 +28,7 @@ from schemas.errors import (
 )
 from schemas.requests import ImageRef
 from stream.decoding import decode, open_photograph
+from stream.image_settings import ImageSettings
 from stream.io.blobs import BlobStore
 from stream.io.files import read_file
 from stream.io.objects import open_bucket, read_object
@@ -48,7 +47,6 @@ from stream.io.web import WebClient, WebLimits
 
 __all__ = [
     "ImageReader",
-    "ImageSettings",
     "check_sha256",
     "decode",
     "open_photograph",
@@ -56,27 +54,6 @@ __all__ = [
 ]
 
 _FILE_THREADS = 8
-
-
-class ImageSettings(BaseSettings):
-    """What images may be read, how large, and for how long one may take."""
-
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
-
-    #: the allow-list: comma-separated prefixes. Empty: inline data and the blob store only
-    image_sources: str = ""
-    max_image_bytes: int = Field(default=10 * 1024 * 1024, gt=0)
-    max_image_pixels: int = Field(default=50_000_000, gt=0)
-    #: in all, for one attempt
-    fetch_timeout_s: float = Field(default=10.0, gt=0)
-    fetch_connect_timeout_s: float = Field(default=3.0, gt=0)
-    max_redirects: int = Field(default=5, ge=0)
-
-    @field_validator("image_sources")
-    @classmethod
-    def _check_image_sources(cls, text: str) -> str:
-        Sources.parse(text)
-        return text
 
 
 class ImageReader:

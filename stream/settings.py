@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from stream.images import ImageSettings
+from stream.image_settings import ImageSettings
 from stream.io.blobs import BlobSettings
 from stream.io.kafka import GroupSettings
 from stream.models.settings import ModelSettings

@@ -16,7 +16,8 @@ from schemas.errors import (
     ImageUnavailable,
 )
 from schemas.requests import ImageRef
-from stream.images import ImageReader, ImageSettings
+from stream.image_settings import ImageSettings
+from stream.images import ImageReader
 from stream.io.blobs import BlobSettings, BlobStore, BlobStoreUnavailable
 from tests.raw_server import raw_server
 from tests.s3 import S3, environment_of

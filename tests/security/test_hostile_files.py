@@ -12,7 +12,8 @@ import pytest
 
 from schemas.errors import ImageError
 from schemas.requests import ImageRef
-from stream.images import ImageReader, ImageSettings
+from stream.image_settings import ImageSettings
+from stream.images import ImageReader
 from stream.io.blobs import BlobSettings, BlobStore
 
 IMAGE = b"an image"

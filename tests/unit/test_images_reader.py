@@ -19,7 +19,8 @@ from schemas.errors import (
 )
 from schemas.requests import ImageRef
 from stream import images
-from stream.images import ImageReader, ImageSettings, check_sha256
+from stream.image_settings import ImageSettings
+from stream.images import ImageReader, check_sha256
 from stream.io.blobs import BlobSettings, BlobStore
 
 DATA = b"image bytes"

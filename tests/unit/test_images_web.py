@@ -25,7 +25,8 @@ from schemas.errors import (
     NotAnImage,
 )
 from schemas.requests import ImageRef
-from stream.images import ImageReader, ImageSettings
+from stream.image_settings import ImageSettings
+from stream.images import ImageReader
 from stream.io.blobs import BlobSettings, BlobStore
 from tests.dns_server import resolved
 from tests.raw_server import raw_server
