@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
+from faust.tables import TableManager as FaustTableManager
 from faust.types import TP
 
 from stream.agents import add_agent
@@ -36,6 +37,16 @@ _FETCH_WAIT_MS = 100
 #: are in hand, for each time costs half a millisecond of a core.
 _MANY_IN_HAND = 16
 _EMBEDDED_FETCH_WAIT_MS = {False: EMBEDDED_FETCH_WAIT_MS, True: 40}
+
+
+class TableManager(FaustTableManager):  # type: ignore[misc]  # Faust ships no types
+    """Faust's, which keeps a start waiting for a second, in case that there are tables."""
+
+    logger = logging.getLogger("faust.tables")  # Faust would log as this module
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
@@ -158,6 +169,7 @@ def _faust_settings(settings: WorkerSettings, instance_id: str | None) -> dict[s
         "consumer_auto_offset_reset": "earliest",
         "consumer_group_instance_id": instance_id,
         "stream_wait_empty": False,
+        "TableManager": TableManager,
         "topic_allow_declare": False,
         "topic_disable_leader": True,
         "web_enabled": False,

@@ -1,17 +1,37 @@
 """What Faust needs on the embedded broker, in one place. Never active on a real one.
 
-The group of librdkafka's mock cluster is up as soon as the leader has synced, and a follower that
-syncs later gets INVALID_REQUEST. aiokafka takes that for fatal: the worker lives on without
-partitions.
+* The group of librdkafka's mock cluster is up as soon as the leader has synced, and a follower that
+  syncs later gets INVALID_REQUEST. aiokafka takes that for fatal: the worker lives on without
+  partitions.
+* It lets a member that joins later wait for nearly the others' session: here those that are
+  started together join together.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
+from pathlib import Path
 from typing import Any
 
 #: the leader gives its followers so long to send their SyncGroup before its own
 LEADER_PAUSE_S = 0.25
+_LOADED = ".loaded"
+_OTHERS_S = 3.0
+_LOOK_S = 0.02
+
+
+async def join_together(notes: Path, members: int) -> None:
+    """Wait until so many workers of one supervisor have come as far, but not for long.
+
+    notes: this worker's file of crash notes, which lies beside the others'.
+    """
+    notes.with_suffix(_LOADED).touch()
+    ends_at = time.monotonic() + _OTHERS_S
+    while (  # noqa: ASYNC110 - other processes tell no event
+        len(list(notes.parent.glob(f"*{_LOADED}"))) < members and time.monotonic() < ends_at
+    ):
+        await asyncio.sleep(_LOOK_S)
 
 
 def adjust_faust_for_embedded() -> None:
