@@ -25,7 +25,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
@@ -90,13 +90,18 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
             self._committed_offset.update(acked)
 
     async def wait_first(self, *coros: Any, timeout: Any = None) -> Any:  # noqa: ASYNC109 - mode's
-        """Where Faust waits for a delivery and for the flow to be suspended: only for the delivery,
-        if the flow is on."""
-        if len(coros) != 2 or not self.app.flow_control.is_active():
-            return await super().wait_first(*coros, timeout=timeout)
-        delivery, suspension = coros
-        suspension.close()
-        return await delivery
+        """Where Faust waits for a delivery and for the flow's suspension: without a task, if the
+        delivery has not to wait. One that has is left at the suspension: when the flow is taken up,
+        what it brings was read before the rebalance, and Faust would go on behind it."""
+        if len(coros) == 2 and self.app.flow_control.is_active():
+            delivery, suspension = coros
+            await asyncio.sleep(0)  # agents take up what was delivered before
+            left = begun(delivery)
+            if left is None:
+                suspension.close()
+                return None
+            coros = left, suspension
+        return await super().wait_first(*coros, timeout=timeout)
 
     def ack(self, message: Any) -> bool:
         """Acks come in the order of their offsets (stream/ledger.py)."""
@@ -196,6 +201,35 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
             except TimeoutError:
                 return {}, None
         return await super()._wait_next_records(timeout)
+
+
+class Begun:
+    """A coroutine that was begun outside of a task, and waits: awaited, it goes on."""
+
+    def __init__(self, coroutine: Any, waits_for: Any) -> None:
+        self._coroutine = coroutine
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        waits_for = self._waits_for
+        while True:
+            try:
+                try:
+                    sent = yield waits_for
+                except BaseException as error:  # noqa: BLE001 - a cancellation, for the most part
+                    waits_for = self._coroutine.throw(error)
+                else:
+                    waits_for = self._coroutine.send(sent)
+            except StopIteration:
+                return
+
+
+def begun(coroutine: Any) -> Begun | None:
+    """Run a coroutine until it ends or waits; `None` when it has ended. Raises what it raises."""
+    try:
+        return Begun(coroutine, coroutine.send(None))
+    except StopIteration:
+        return None
 
 
 class Transport(FaustTransport):  # type: ignore[misc]  # Faust ships no types

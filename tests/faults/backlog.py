@@ -147,7 +147,7 @@ async def backlog(
         "IMAGE_SOURCES": f"{lfw.as_uri()}/",
         "EMOTION_ENGINE": "off",
         # the photographs have 250 pixels: more than they need, so that work lasts
-        "DET_SIZE": "320",
+        "DET_SIZE": "480",
         "DET_SIZE_MODE": "fixed",
         "HEARTBEAT_INTERVAL_S": "0.5",
     }

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 
 import psutil
@@ -62,17 +63,17 @@ def processes_of_up(pid: int) -> dict[str, psutil.Process]:
 def watched(
     title: str, processes: Mapping[str, psutil.Process], settled: Callable[[], int]
 ) -> Iterator[MemoryCurve]:
-    """Sample while the `with` block lasts. Raises `psutil.NoSuchProcess` when one has ended."""
+    """Sample while the `with` block lasts. Raises what reading of one that has ended raises."""
     curve = MemoryCurve(title, mib={name: [] for name in processes})
     ending = threading.Event()
-    failures: list[psutil.Error] = []
+    failures: list[Exception] = []
 
     def watch() -> None:
         began_at = time.monotonic()
         while not ending.wait(_SAMPLE_S):
             try:
                 now = {name: _mib(process) for name, process in processes.items()}
-            except psutil.Error as error:
+            except (OSError, StopIteration) as error:
                 failures.append(error)
                 return
             curve.seconds.append(time.monotonic() - began_at)
@@ -92,7 +93,8 @@ def watched(
 
 
 def _mib(process: psutil.Process) -> float:
-    """Its proportional share of the pages in memory, where the system tells it."""
-    memory = process.memory_full_info()
-    used: int = getattr(memory, "pss", memory.rss)
-    return used / 2**20
+    """What it has for itself, of no file: its share of those changes as other processes that map
+    them come and go. Linux's RssAnon."""
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
+    kib = next(line.split()[1] for line in status.splitlines() if line.startswith("RssAnon:"))
+    return int(kib) / 1024

@@ -82,7 +82,7 @@ def draw(report: Report, path: Path = PLOT) -> None:
         axis.set(
             title=f"{curve.title}: {curve.settled[-1]:,} events settled",
             xlabel="s",
-            ylabel="MiB (PSS)",
+            ylabel="MiB of no file",
             ylim=(0, None),
         )
         axis.legend(fontsize="small", ncols=2)
