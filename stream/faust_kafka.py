@@ -5,6 +5,9 @@ Each point was measured on Faust 0.15.3 with aiokafka 0.14:
 * At a revocation it forgets its acks before it commits them; while a commit is in progress it makes
   no other, and what it failed to commit it does not commit again: here the work in hand is finished
   and committed first, up to the last ack, so that a rebalance repeats nothing.
+* A rebalance that follows another within a second found the recovery from that one at work, which
+  took up the flow: what was read before was delivered, and what was to be read anew counted as
+  delivered and was lost. Here the flow stays off until partitions are assigned.
 * A worker with a stable group instance id never leaves its group: here one that stops does.
 * A partition whose fetching is taken up again waits for the poll in progress, up to a second: here
   the poll is woken.
@@ -71,6 +74,8 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         self._fetchable = asyncio.Event()
         #: by partition held: what is to be committed when it is given away
         self._acked_to: dict[Any, int] = {}
+        #: partitions were given away, and none assigned since
+        self._rebalancing = False
         self.before_revocation = self.app.before_revocation
         self.after_revocation = self.app.after_revocation
         self.heartbeat_taken = self.app.lease.renew
@@ -114,10 +119,18 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         A stable group instance id keeps its share for a worker that will be back: aiokafka leaves
         the group only without one.
         """
-        coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - no setting
-        coordinator._group_instance_id = None  # noqa: SLF001
+        consumer = self._thread._consumer  # noqa: SLF001 - none before it has started
+        if consumer is not None and consumer._coordinator is not None:  # noqa: SLF001
+            consumer._coordinator._group_instance_id = None  # noqa: SLF001 - no setting
+
+    def resume_flow(self) -> None:
+        """Not within a rebalance: the recovery from the one before would take up what was read
+        before it, and what is read anew afterwards would count as delivered."""
+        if not self._rebalancing:
+            super().resume_flow()
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
+        self._rebalancing = True
         if self.assignment():
             await self.settle_and_commit()
         await super().on_partitions_revoked(revoked)
@@ -126,6 +139,7 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         self.after_revocation()
 
     async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
+        self._rebalancing = False
         self._listen_to_heartbeats()
         fetcher = self._thread._ensure_consumer()._fetcher  # noqa: SLF001 - no setting
         fetcher._prefetch_backoff = _PREFETCH_BACKOFF_S  # noqa: SLF001

@@ -56,6 +56,11 @@ def test_it_computes_the_same(tmp_path: Path, slopes: NDArray[np.float32]) -> No
     np.testing.assert_allclose(computed(copy, x), computed(path, x), rtol=1e-6)
 
 
+def test_where_no_copy_can_be_written_the_network_is_as_it_was(tmp_path: Path) -> None:
+    path = network(tmp_path / "prelu.onnx", "PRelu", np.array([0.25], np.float32))
+    assert write_without_prelu(path, tmp_path / "missing") == path
+
+
 def test_a_network_without_it_stays_where_it_is(tmp_path: Path) -> None:
     path = network(tmp_path / "relu.onnx", "Relu", None)
     assert write_without_prelu(path, tmp_path) == path
