@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
-from faust.tables import TableManager as FaustTableManager
 from faust.types import TP
 
 from stream.agents import add_agent
@@ -21,7 +20,6 @@ from stream.faust_kafka import (
     heed_errors_of_offset_fetches,
     pause_between_metadata_requests,
 )
-from stream.io.kafka import EMBEDDED_FETCH_WAIT_MS
 from stream.lanes import Lane, LaneLimits, Work
 from stream.lease import Lease
 from stream.metrics import Load
@@ -31,22 +29,6 @@ log = logging.getLogger(__name__)
 
 #: how long a rebalance waits for what is in work
 _DRAIN_S = 2.0
-#: how long a fetch waits for events: a partition that it did not ask for waits as long
-_FETCH_WAIT_MS = 100
-#: The embedded broker does not wake on new data and is asked often: less often while so many events
-#: are in hand, for each time costs half a millisecond of a core.
-_MANY_IN_HAND = 16
-_EMBEDDED_FETCH_WAIT_MS = {False: EMBEDDED_FETCH_WAIT_MS, True: 40}
-
-
-class TableManager(FaustTableManager):  # type: ignore[misc]  # Faust ships no types
-    """Faust's, which keeps a start waiting for a second, in case that there are tables."""
-
-    logger = logging.getLogger("faust.tables")  # Faust would log as this module
-
-    async def on_start(self) -> None:
-        await self._update_channels()
-        await self.recovery.start()
 
 
 class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
@@ -56,8 +38,6 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
 
     lanes: dict[LaneName, Lane]
     lease: Lease
-    #: on the embedded broker
-    embedded: bool
     #: the partitions that this worker reads now
     held: set[Partition]
     #: whether the group has given it any share yet, be it an empty one
@@ -67,14 +47,6 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         """Take up what waited for the lease."""
         for lane in self.lanes.values():
             lane.pump()
-
-    @property
-    def fetch_max_wait_ms(self) -> int:
-        """Of a fetch that is sent now, from any thread."""
-        if not self.embedded:
-            return _FETCH_WAIT_MS
-        in_hand = sum(lane.in_flight for lane in self.lanes.values())
-        return _EMBEDDED_FETCH_WAIT_MS[in_hand >= _MANY_IN_HAND]
 
     def load(self) -> Load:
         """What is in hand, and what is still to come."""
@@ -99,9 +71,8 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         # another that stops may leave first, and the group share out its partitions meanwhile
         for lane in self.lanes.values():
             lane.closing = True
-        if self._consumer is not None:
-            if self._consumer.assignment():
-                await self._consumer.settle_and_commit()
+        if self._consumer is not None and self._consumer.assignment():
+            await self._consumer.settle_and_commit()
             self._consumer.leave_for_good()
         await super()._stop_consumer()
 
@@ -121,7 +92,6 @@ def build_app(
     app = FaceApp(settings.consumer_group, **_faust_settings(settings, instance_id))
     app.transport = Transport(app.conf.broker_consumer, app)
     app.lanes = {}
-    app.embedded = settings.kafka_embedded
     app.lease = Lease(settings.session_timeout_s, on_renewed=app.resume)
     app.held = set()
     app.assigned = False
@@ -170,7 +140,6 @@ def _faust_settings(settings: WorkerSettings, instance_id: str | None) -> dict[s
         "consumer_auto_offset_reset": "earliest",
         "consumer_group_instance_id": instance_id,
         "stream_wait_empty": False,
-        "TableManager": TableManager,
         "topic_allow_declare": False,
         "topic_disable_leader": True,
         "web_enabled": False,

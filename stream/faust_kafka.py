@@ -5,18 +5,13 @@ Each point was measured on Faust 0.15.3 with aiokafka 0.14:
 * At a revocation it forgets its acks before it commits them; while a commit is in progress it makes
   no other, and what it failed to commit it does not commit again: here the work in hand is finished
   and committed first, up to the last ack, so that a rebalance repeats nothing.
-* A rebalance that follows another within a second found the recovery from that one at work, which
-  took up the flow: what was read before was delivered, and what was to be read anew counted as
-  delivered and was lost. Here the flow stays off until partitions are assigned.
 * A worker with a stable group instance id never leaves its group: here one that stops does.
 * A partition whose fetching is taken up again waits for the poll in progress, up to a second: here
   the poll is woken.
 * While fetched records of any partition wait, aiokafka asks their broker for no others for 0.1 s: a
   caller's request would wait for the bulk lane. Here it asks after 10 ms; at once, it would leave
   out the partition whose record is just being taken. A fetch that leaves out partitions waits for
-  the others, with Faust for 1.5 s: here as long as the app says.
-* Around each message it makes four tasks, to hear of a rebalance while it delivers: here it only
-  delivers, which takes no time.
+  the others, with Faust for 1.5 s: here for less.
 * Only aiokafka knows whether the group still takes our heartbeats: here the lease is told.
 * aiokafka takes an offset fetch that failed as a whole for "nothing is committed" and begins the
   partition anew: while its coordinator moved, a group did all of its events again.
@@ -28,7 +23,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
@@ -44,16 +39,18 @@ from stream.io.thread_names import name_thread
 
 _METADATA_PAUSE_S = 0.25
 _PREFETCH_BACKOFF_S = 0.01
+_FETCH_MAX_WAIT_MS = 100
 _NO_PARTITION_WAIT_S = 1.0
 
 
 class ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types
-    """Faust's thread of the consumer, whose fetches wait as long as the app says."""
+    """Faust's thread of the consumer, whose fetches wait for less long."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         name_thread("kafka-consumer")  # it is called in it
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = self.app.fetch_max_wait_ms  # noqa: SLF001 - no setting
+        shorter_ms = min(consumer._fetch_max_wait_ms, _FETCH_MAX_WAIT_MS)  # noqa: SLF001 - no setting
+        consumer._fetch_max_wait_ms = shorter_ms  # noqa: SLF001
         return consumer
 
 
@@ -74,8 +71,6 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         self._fetchable = asyncio.Event()
         #: by partition held: what is to be committed when it is given away
         self._acked_to: dict[Any, int] = {}
-        #: partitions were given away, and none assigned since
-        self._rebalancing = False
         self.before_revocation = self.app.before_revocation
         self.after_revocation = self.app.after_revocation
         self.heartbeat_taken = self.app.lease.renew
@@ -94,20 +89,6 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         if acked and await self._commit(acked):
             self._committed_offset.update(acked)
 
-    async def wait_first(self, *coros: Any, timeout: Any = None) -> Any:  # noqa: ASYNC109 - mode's
-        """Where Faust waits for a delivery and for the flow's suspension: without a task, if the
-        delivery has not to wait. One that has is left at the suspension: when the flow is taken up,
-        what it brings was read before the rebalance, and Faust would go on behind it."""
-        if len(coros) == 2 and self.app.flow_control.is_active():
-            delivery, suspension = coros
-            await asyncio.sleep(0)  # agents take up what was delivered before
-            left = begun(delivery)
-            if left is None:
-                suspension.close()
-                return None
-            coros = left, suspension
-        return await super().wait_first(*coros, timeout=timeout)
-
     def ack(self, message: Any) -> bool:
         """Acks come in the order of their offsets (stream/ledger.py)."""
         self._acked_to[message.tp] = message.offset + 1
@@ -119,18 +100,10 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         A stable group instance id keeps its share for a worker that will be back: aiokafka leaves
         the group only without one.
         """
-        consumer = self._thread._consumer  # noqa: SLF001 - none before it has started
-        if consumer is not None and consumer._coordinator is not None:  # noqa: SLF001
-            consumer._coordinator._group_instance_id = None  # noqa: SLF001 - no setting
-
-    def resume_flow(self) -> None:
-        """Not within a rebalance: the recovery from the one before would take up what was read
-        before it, and what is read anew afterwards would count as delivered."""
-        if not self._rebalancing:
-            super().resume_flow()
+        coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - no setting
+        coordinator._group_instance_id = None  # noqa: SLF001
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
-        self._rebalancing = True
         if self.assignment():
             await self.settle_and_commit()
         await super().on_partitions_revoked(revoked)
@@ -139,25 +112,10 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         self.after_revocation()
 
     async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
-        self._rebalancing = False
         self._listen_to_heartbeats()
         fetcher = self._thread._ensure_consumer()._fetcher  # noqa: SLF001 - no setting
         fetcher._prefetch_backoff = _PREFETCH_BACKOFF_S  # noqa: SLF001
-        self._pace(fetcher)
         await super().on_partitions_assigned(assigned, generation_id)
-
-    def _pace(self, fetcher: Any) -> None:
-        """Let each fetch wait as long as the app says when it is sent."""
-        requests = fetcher._get_actions_per_node  # noqa: SLF001 - no hook there
-        if hasattr(requests, "paced"):
-            return
-
-        def paced(assignment: Any) -> Any:
-            fetcher._fetch_max_wait_ms = self.app.fetch_max_wait_ms  # noqa: SLF001
-            return requests(assignment)
-
-        paced.paced = True  # type: ignore[attr-defined]  # a mark
-        fetcher._get_actions_per_node = paced  # noqa: SLF001
 
     def _listen_to_heartbeats(self) -> None:
         coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - it tells nobody
@@ -215,35 +173,6 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
             except TimeoutError:
                 return {}, None
         return await super()._wait_next_records(timeout)
-
-
-class Begun:
-    """A coroutine that was begun outside of a task, and waits: awaited, it goes on."""
-
-    def __init__(self, coroutine: Any, waits_for: Any) -> None:
-        self._coroutine = coroutine
-        self._waits_for = waits_for
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        waits_for = self._waits_for
-        while True:
-            try:
-                try:
-                    sent = yield waits_for
-                except BaseException as error:  # noqa: BLE001 - a cancellation, for the most part
-                    waits_for = self._coroutine.throw(error)
-                else:
-                    waits_for = self._coroutine.send(sent)
-            except StopIteration:
-                return
-
-
-def begun(coroutine: Any) -> Begun | None:
-    """Run a coroutine until it ends or waits; `None` when it has ended. Raises what it raises."""
-    try:
-        return Begun(coroutine, coroutine.send(None))
-    except StopIteration:
-        return None
 
 
 class Transport(FaustTransport):  # type: ignore[misc]  # Faust ships no types
