@@ -17,7 +17,8 @@ RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
     python3 -m venv /opt/uv \
     && /opt/uv/bin/pip install --no-cache-dir --disable-pip-version-check "uv==${UV_VERSION}" \
     && ln -s /opt/uv/bin/uv /usr/local/bin/uv
-ENV UV_COMPILE_BYTECODE=1 \
+ENV UV_CACHE_DIR=/var/cache/uv \
+    UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy \
     UV_PYTHON_DOWNLOADS=never \
     UV_SYSTEM_CERTS=1
@@ -39,7 +40,7 @@ FROM build AS worker-packages
 ARG EMOTION_ENGINE=onnx
 RUN --mount=type=secret,id=uv.toml,target=/etc/uv/uv.toml \
     --mount=type=secret,id=ca.pem,target=/etc/ssl/certs/ca-certificates.crt \
-    --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=cache,target=/var/cache/uv \
     if [ "$EMOTION_ENGINE" = tensorflow ]; then extra="--extra tensorflow"; fi \
     && uv export --locked --no-dev --no-emit-project --no-config ${extra:-} --quiet -o /worker.txt \
     && uv venv --no-config /opt/facestream \
@@ -51,7 +52,7 @@ RUN --mount=type=bind,from=wheel,source=/wheel,target=/wheel \
 FROM build AS edge-packages
 RUN --mount=type=secret,id=uv.toml,target=/etc/uv/uv.toml \
     --mount=type=secret,id=ca.pem,target=/etc/ssl/certs/ca-certificates.crt \
-    --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=cache,target=/var/cache/uv \
     uv export --locked --no-dev --no-emit-project --no-config --quiet -o /edge.txt \
         --prune deepface --prune faust-streaming --prune insightface --prune onnx \
         --prune onnxruntime --prune opencv-python-headless --prune pillow --prune scikit-image \
