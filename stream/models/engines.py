@@ -34,7 +34,12 @@ def _on_onnxruntime(folder: Path, settings: ModelSettings) -> tuple[dict[str, An
 
     wanted, available = settings.execution_provider, onnxruntime.get_available_providers()
     for provider in candidates(wanted, available):
-        models = insightface_pack.load(folder, settings.threads_per_session, chain(provider))
+        models = insightface_pack.load(
+            folder,
+            settings.threads_per_session,
+            chain(provider),
+            without_prelu=provider == CPU,
+        )
         # a build may have a provider that this machine has no device or no libraries for
         if all(model.session.get_providers()[0] == provider for model in models.values()):
             return models, _ON_ONNXRUNTIME[provider]

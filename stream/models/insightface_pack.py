@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from stream.models.onnx_graph import write_without_prelu
 from stream.models.protocols import Attributes, Floats, Image
-from stream.models.sessions import CPU, Provider, loading, session_options
+from stream.models.sessions import Provider, loading, session_options
 from stream.vision.landmarks import MIRROR_106, upright_square
 from stream.vision.warp import square_around, warp
 
@@ -33,10 +33,13 @@ GENDERAGE = "genderage"
 CROP_MARGIN = 1.5  # landmark.py and attribute.py: the crop's side in the box's longer ones
 
 
-def load(folder: Path, threads: int, providers: list[Provider]) -> dict[str, Any]:
+def load(
+    folder: Path, threads: int, providers: list[Provider], *, without_prelu: bool = False
+) -> dict[str, Any]:
     """InsightFace's model objects by their task; of two with one task the first by file name,
     as in `FaceAnalysis`. Each has its file in `model_file`, and in `session` what computes it.
 
+    `without_prelu`: see stream/models/onnx_graph.py.
     Raises `PackUnavailable` for a file that is damaged.
     """
     from insightface.model_zoo import get_model
@@ -47,8 +50,7 @@ def load(folder: Path, threads: int, providers: list[Provider]) -> dict[str, Any
     with TemporaryDirectory(prefix="facestream-") as copies:
         for path in sorted(folder.glob("*.onnx")):
             with loading(path):
-                on_cpu = providers[0] == CPU
-                network = write_without_prelu(path, Path(copies)) if on_cpu else path
+                network = write_without_prelu(path, Path(copies)) if without_prelu else path
                 model = get_model(str(network), sess_options=session_options(threads), **whole)
             if model is not None:
                 model.model_file = str(path)

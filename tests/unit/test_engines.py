@@ -85,8 +85,11 @@ class Machine:
         monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: self._built)
         monkeypatch.setattr(insightface_pack, "load", self._load)
 
-    def _load(self, _folder: Path, _threads: int, providers: list[Any]) -> dict[str, Any]:
+    def _load(
+        self, _folder: Path, _threads: int, providers: list[Any], *, without_prelu: bool
+    ) -> dict[str, Any]:
         asked = [one if isinstance(one, str) else one[0] for one in providers]
+        assert without_prelu == (asked[0] == CPU)
         used = [name for name in asked if name in self._working]
         session = SimpleNamespace(get_providers=lambda: used)
         return {"detection": SimpleNamespace(session=session)}
