@@ -71,8 +71,9 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         # another that stops may leave first, and the group share out its partitions meanwhile
         for lane in self.lanes.values():
             lane.closing = True
-        if self._consumer is not None and self._consumer.assignment():
-            await self._consumer.settle_and_commit()
+        if self._consumer is not None:
+            if self._consumer.assignment():
+                await self._consumer.settle_and_commit()
             self._consumer.leave_for_good()
         await super()._stop_consumer()
 

@@ -100,8 +100,9 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         A stable group instance id keeps its share for a worker that will be back: aiokafka leaves
         the group only without one.
         """
-        coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - no setting
-        coordinator._group_instance_id = None  # noqa: SLF001
+        consumer = self._thread._consumer  # noqa: SLF001 - none before it has started
+        if consumer is not None and consumer._coordinator is not None:  # noqa: SLF001
+            consumer._coordinator._group_instance_id = None  # noqa: SLF001 - no setting
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         if self.assignment():

@@ -21,11 +21,18 @@ _WORKER_TIMEOUT_S = 10
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("stopping", "number", "fault"),
+    [(1, 10, "SIGTERM of one of two workers"), (2, 11, "SIGTERM of two of three workers at once")],
+)
 async def test_stopped_workers_end_in_time_with_0_and_repeat_nothing(
     apache_kafka: ApacheKafka,
     shared: Path,
     soak: bool,
     fault_row: Callable[[FaultOutcome], None],
+    stopping: int,
+    number: int,
+    fault: str,
 ) -> None:
     events = 1500 if soak else 400
     with on_kafka(apache_kafka) as broker:
@@ -42,7 +49,7 @@ async def test_stopped_workers_end_in_time_with_0_and_repeat_nothing(
                 return sum(len(each.get(fleet.rig.topics.images, ())) for each in held)
 
             command = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "cli.main", "worker", "--workers", "1"),
+                *(sys.executable, "-m", "cli.main", "worker", "--workers", f"{stopping}"),
                 env={**fleet.rig.environ, "WORKER_TIMEOUT": f"{_WORKER_TIMEOUT_S}"},
                 stdout=asyncio.subprocess.PIPE,
             )
@@ -50,7 +57,9 @@ async def test_stopped_workers_end_in_time_with_0_and_repeat_nothing(
             async with fleet.lasting():
                 assert (await command.stdout.readline()).startswith(b"Ready")
                 await outputs.until(
-                    lambda: sum(one.settled for one in joined()) > 0, 30, "its share in the work"
+                    lambda: sum(one.settled > 0 for one in joined()) == stopping,
+                    30,
+                    "its share in the work",
                 )
                 since = time.monotonic()
                 command.send_signal(signal.SIGTERM)
@@ -61,7 +70,7 @@ async def test_stopped_workers_end_in_time_with_0_and_repeat_nothing(
                 )
                 handed_over_s = time.monotonic() - since - took_s
             fleet.assert_in_the_middle()
-            outcome = await fleet.outcome(10, "SIGTERM of one of two workers", since)
+            outcome = await fleet.outcome(number, fault, since)
             fault_row(outcome)
             gone = joined()
 
@@ -70,4 +79,4 @@ async def test_stopped_workers_end_in_time_with_0_and_repeat_nothing(
     assert outcome.recovered_s < LONGEST_RECOVERY_S
     assert took_s < _WORKER_TIMEOUT_S
     assert handed_over_s < fleet.rig.settings.session_timeout_s / 2, "it did not leave its group"
-    assert [status.state for status in gone] == ["stopped"], "it was killed"
+    assert [status.state for status in gone] == ["stopped"] * stopping, "it was killed"
