@@ -44,7 +44,7 @@ def _to_event(app: FaceApp, message: Any, lane: LaneName) -> Event:
     def ack() -> None:
         # An ack of an older generation would be counted to the newer one's commits.
         if message.generation_id == app.consumer_generation_id:
-            message.ack(app.consumer)
+            app.consumer.done(message.tp, message.offset)
 
     return Event(
         topic=message.topic,

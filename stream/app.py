@@ -6,7 +6,7 @@ import asyncio
 import logging
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import faust
@@ -62,10 +62,19 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         await asyncio.gather(*(lane.drain(_DRAIN_S) for lane in self.lanes.values()))
 
     def after_revocation(self) -> None:
-        """What was delivered and not started will be delivered anew."""
         self.held = set()
+
+    def on_share(self, assigned: Collection[TP]) -> None:
+        """What was delivered and not started will be delivered anew."""
+        self.held = {Partition(tp.topic, tp.partition) for tp in assigned}
+        self.assigned = True
+        log.info("holds %s", by_topic(self.held))
+        # Without the lease others may have done what is in work, and given the partition back.
+        still_ours = self.held if self.lease.held else frozenset[Partition]()
         for lane in self.lanes.values():
             lane.forget_deliveries()
+            lane.abandon_others(still_ours)
+        self.lease.renew(time.monotonic())
 
     async def _stop_consumer(self) -> None:
         # another that stops may leave first, and the group share out its partitions meanwhile
@@ -113,19 +122,7 @@ def build_app(
         )
         app.lanes[name] = lane
         add_agent(app, topic, name, lane.deliver)
-    app.on_partitions_assigned.connect(_on_assigned)
     return app
-
-
-async def _on_assigned(app: FaceApp, assigned: set[Any], **_: Any) -> None:
-    app.held = {Partition(tp.topic, tp.partition) for tp in assigned}
-    app.assigned = True
-    log.info("holds %s", by_topic(app.held))
-    # Without the lease others may have done what is in work here, and given the partition back.
-    still_ours = app.held if app.lease.held else frozenset[Partition]()
-    for lane in app.lanes.values():
-        lane.abandon_others(still_ours)
-    app.lease.renew(time.monotonic())
 
 
 def _faust_settings(settings: WorkerSettings, instance_id: str | None) -> dict[str, Any]:

@@ -2,9 +2,15 @@
 
 Each point was measured on Faust 0.15.3 with aiokafka 0.14:
 
+* About a rebalance it throws away what was fetched, and goes back only where something was
+  committed; it takes what it left out for a gap of the log, and commits over it. The recovery of
+  one rebalance takes up the flow in the midst of the next. Here each time that the flow is taken
+  up, and only with a share in hand, every partition begins at what is committed, or at its
+  beginning, with no fetch under way; what a fetch brings that began before counts for nothing.
 * At a revocation it forgets its acks before it commits them; while a commit is in progress it makes
   no other, and what it failed to commit it does not commit again: here the work in hand is finished
-  and committed first, up to the last ack, so that a rebalance repeats nothing.
+  and committed first, so that a rebalance repeats nothing.
+* Around each message it makes four tasks, to hear of a rebalance while it delivers.
 * A worker with a stable group instance id never leaves its group: here one that stops does.
 * A partition whose fetching is taken up again waits for the poll in progress, up to a second: here
   the poll is woken.
@@ -24,11 +30,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer.fetcher import OffsetResetStrategy
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import NotCoordinatorForGroupError, for_code
+from aiokafka.errors import IllegalStateError, KafkaError, NotCoordinatorForGroupError, for_code
 from aiokafka.protocol.commit import OffsetFetchRequest
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
@@ -40,7 +48,12 @@ from stream.io.thread_names import name_thread
 _METADATA_PAUSE_S = 0.25
 _PREFETCH_BACKOFF_S = 0.01
 _FETCH_MAX_WAIT_MS = 100
-_NO_PARTITION_WAIT_S = 1.0
+_POLL_S = 1.0
+_AGAIN_S = 0.25
+#: so many messages are delivered before agents take them up: their queues hold more
+_DELIVERED_AT_ONCE = 16
+
+log = logging.getLogger(__name__)
 
 
 class ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types
@@ -53,6 +66,27 @@ class ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust shi
         consumer._fetch_max_wait_ms = shorter_ms  # noqa: SLF001
         return consumer
 
+    async def go_back(self) -> dict[Any, int]:
+        """Set each partition held to what is committed, or to its beginning; returns the committed.
+
+        aiokafka and Faust leave it where it is where nothing is committed. Raises `KafkaError` when
+        the group cannot be asked, or has taken the share away meanwhile.
+        """
+        consumer = self._ensure_consumer()
+        subscription = consumer._subscription.subscription  # noqa: SLF001 - each partition would ask
+        assignment = subscription.assignment if subscription else None
+        if assignment is None:
+            return {}
+        coordinator, fetcher = consumer._coordinator, consumer._fetcher  # noqa: SLF001
+        committed = await coordinator.fetch_committed_offsets(list(assignment.tps))
+        if not assignment.active:
+            raise IllegalStateError("another share came meanwhile")
+        for tp, found in committed.items():
+            fetcher.seek_to(tp, found.offset)
+        never = assignment.tps - committed.keys()
+        fetcher.request_offset_reset(never, OffsetResetStrategy.EARLIEST)
+        return {tp: found.offset for tp, found in committed.items()}
+
 
 class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
     """Faust's consumer, which settles before it gives partitions away."""
@@ -63,16 +97,23 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
     before_revocation: Callable[[], Awaitable[None]]
     #: called once the partitions are given away
     after_revocation: Callable[[], None]
+    #: called with a new share, before anything of it is delivered
+    on_share: Callable[[set[Any]], None]
     #: called with the time at which a heartbeat was sent that the group has taken
     heartbeat_taken: Callable[[float], None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._fetchable = asyncio.Event()
-        #: by partition held: what is to be committed when it is given away
-        self._acked_to: dict[Any, int] = {}
+        #: a new one each time that the flow is taken up; none while it is stopped
+        self._flow: object | None = None
+        #: given away, and no other received yet
+        self._between_shares = False
+        #: by partition held: one past the last message that is done, and all before it
+        self._done_to: dict[Any, int] = {}
         self.before_revocation = self.app.before_revocation
         self.after_revocation = self.app.after_revocation
+        self.on_share = self.app.on_share
         self.heartbeat_taken = self.app.lease.renew
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -80,19 +121,90 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
             self, loop=self.loop, thread_loop=new_event_loop(), beacon=self.beacon
         )
 
+    def stop_flow(self) -> None:
+        super().stop_flow()
+        self._flow = None
+
+    def resume_flow(self) -> None:
+        """Take the flow up for the share in hand; Faust's recovery of one before may ask late."""
+        recovered = self.app.tables.recovery._generation_id  # noqa: SLF001 - it tells nobody
+        if not self._between_shares and recovered == self.app.consumer_generation_id:
+            super().resume_flow()
+            self._flow = object()
+            self._fetchable.set()
+
+    async def perform_seek(self) -> None:
+        """Nothing: partitions begin at what is committed when the flow is taken up, below."""
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Deliver, of each partition, every message from the committed one on, in order."""
+        flow = None
+        while not (self.should_stop or fetcher.should_stop):
+            try:
+                if self._flow is None:
+                    await self.can_resume_flow.wait()
+                elif flow is not self._flow:
+                    flow = await self._begin_flow()
+                else:
+                    await self._fetch_and_deliver(flow)
+            except (asyncio.CancelledError, *self.consumer_stopped_errors):
+                if not self.app.should_stop:
+                    raise
+                return
+
+    async def _begin_flow(self) -> object | None:
+        flow = self._flow
+        try:
+            committed = await self._thread.call_thread(self._thread.go_back)
+        except KafkaError as error:
+            log.warning("has not got back to what is committed, and tries again: %r", error)
+            await asyncio.sleep(_AGAIN_S)
+            return None
+        self._committed_offset.update(committed)
+        return flow
+
+    async def _fetch_and_deliver(self, flow: object) -> None:
+        active = self._get_active_partitions()
+        if not active:
+            self._fetchable.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._fetchable.wait(), _POLL_S)
+            return
+        records = await self._getmany(active, _POLL_S)
+        for count, (tp, record) in enumerate(self.scheduler.iterate(records)):
+            if flow is not self._flow:
+                return
+            await self.callback(self._to_message(tp, record))
+            if count % _DELIVERED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def ack(self, _message: Any) -> bool:
+        """Nothing: without its Cython parts Faust acks what it skips, of shares before too."""
+        return False
+
+    def done(self, tp: Any, offset: int) -> None:
+        """A message is done, and all that were delivered before it (stream/ledger.py)."""
+        self._done_to[tp] = offset + 1
+
+    async def force_commit(self, *_: Any, **__: Any) -> bool:
+        """Commit what is done."""
+        held = self.assignment()
+        offsets = {
+            tp: offset
+            for tp, offset in self._done_to.items()
+            if tp in held and offset > (self._committed_offset[tp] or 0)
+        }
+        committed = bool(offsets) and bool(await self._commit(offsets))
+        if committed:
+            self._committed_offset.update(offsets)
+        return committed
+
     async def settle_and_commit(self) -> None:
         """Stop the flow, finish what is in work, commit it."""
         self.stop_flow()
         await self.before_revocation()
         await self.maybe_wait_for_commit_to_finish()
-        acked = {tp: offset for tp, offset in self._acked_to.items() if tp in self.assignment()}
-        if acked and await self._commit(acked):
-            self._committed_offset.update(acked)
-
-    def ack(self, message: Any) -> bool:
-        """Acks come in the order of their offsets (stream/ledger.py)."""
-        self._acked_to[message.tp] = message.offset + 1
-        return bool(super().ack(message))
+        await self.force_commit()
 
     def leave_for_good(self) -> None:
         """Let the others have the partitions at the stop, and not when the session has ended.
@@ -105,17 +217,22 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
             consumer._coordinator._group_instance_id = None  # noqa: SLF001 - no setting
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
+        self._between_shares = True
+        self.stop_flow()
         if self.assignment():
             await self.settle_and_commit()
         await super().on_partitions_revoked(revoked)
         self._buffered_partitions.clear()
-        self._acked_to.clear()
+        self._done_to.clear()
         self.after_revocation()
 
     async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
         self._listen_to_heartbeats()
         fetcher = self._thread._ensure_consumer()._fetcher  # noqa: SLF001 - no setting
         fetcher._prefetch_backoff = _PREFETCH_BACKOFF_S  # noqa: SLF001
+        self._done_to.clear()
+        self.on_share(assigned)
+        self._between_shares = False
         await super().on_partitions_assigned(assigned, generation_id)
 
     def _listen_to_heartbeats(self) -> None:
@@ -164,16 +281,6 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         for waiter in list(fetcher._fetch_waiters):  # noqa: SLF001
             if not waiter.done():
                 waiter.set_result(None)
-
-    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - Faust's signature
-        if self.flow_active and not self._get_active_partitions():
-            # Faust would sleep a second here, whatever becomes fetchable meanwhile
-            self._fetchable.clear()
-            try:
-                await asyncio.wait_for(self._fetchable.wait(), _NO_PARTITION_WAIT_S)
-            except TimeoutError:
-                return {}, None
-        return await super()._wait_next_records(timeout)
 
 
 class Transport(FaustTransport):  # type: ignore[misc]  # Faust ships no types
