@@ -35,7 +35,7 @@ class CrashNotes:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._gate = _Gate()
         self._lock = threading.Lock()
         self._free = list(range(_SLOTS))
@@ -43,7 +43,7 @@ class CrashNotes:
         self._notes = mmap.mmap(-1, _SLOTS * _SLOT_BYTES)
 
     def __enter__(self) -> Self:
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until the process ends
         os.posix_fallocate(self._file, 0, _SLOTS * _SLOT_BYTES)  # a full disk says so here, once
         self._notes = mmap.mmap(self._file, _SLOTS * _SLOT_BYTES)

@@ -1,55 +1,44 @@
 """What Faust needs on the embedded broker, in one place. Never active on a real one.
 
-Each adjustment answers one way in which librdkafka's mock cluster differs from Kafka:
-
-* Its long poll does not wake on new data, and Faust asks for 1.5 s: events would come that late.
-* Its group is up as soon as the leader has synced, and a follower that syncs later gets
-  INVALID_REQUEST. aiokafka takes that for fatal: the worker lives on without partitions.
+* The group of librdkafka's mock cluster is up as soon as the leader has synced, and a follower that
+  syncs later gets INVALID_REQUEST. aiokafka takes that for fatal: the worker lives on without
+  partitions.
+* It lets a member that joins later wait for nearly the others' session: here those that are
+  started together join together.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from types import MappingProxyType
+import time
+from pathlib import Path
 from typing import Any
 
-from stream.io.kafka import EMBEDDED_FETCH_WAIT_MS
-
-#: settings of the Faust app: the mock knows no CreateTopics
-EMBEDDED_APP_SETTINGS: Mapping[str, Any] = MappingProxyType(
-    {"topic_allow_declare": False, "topic_disable_leader": True}
-)
 #: the leader gives its followers so long to send their SyncGroup before its own
 LEADER_PAUSE_S = 0.25
+_LOADED = ".loaded"
+_OTHERS_S = 3.0
+_LOOK_S = 0.02
+
+
+async def join_together(notes: Path, members: int) -> None:
+    """Wait until so many workers of one supervisor have come as far, but not for long.
+
+    notes: this worker's file of crash notes, which lies beside the others'.
+    """
+    notes.with_suffix(_LOADED).touch()
+    ends_at = time.monotonic() + _OTHERS_S
+    while (  # noqa: ASYNC110 - other processes tell no event
+        len(list(notes.parent.glob(f"*{_LOADED}"))) < members and time.monotonic() < ends_at
+    ):
+        await asyncio.sleep(_LOOK_S)
 
 
 def adjust_faust_for_embedded() -> None:
-    """Patch Faust's consumer and aiokafka's group coordinator, in this process, once.
+    """Patch aiokafka's group coordinator, in this process, once: followers sync first.
 
     For a process that was told that its broker is the embedded one (`kafka_embedded`).
     """
-    _poll_often()
-    _let_followers_sync_first()
-
-
-def _poll_often() -> None:
-    from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
-
-    create = AIOKafkaConsumerThread._create_worker_consumer  # noqa: SLF001  # 1500 ms stand in it
-    if hasattr(create, "adjusted_for_embedded"):
-        return
-
-    def create_polling_often(self: Any, transport: Any) -> Any:
-        consumer = create(self, transport)
-        consumer._fetch_max_wait_ms = EMBEDDED_FETCH_WAIT_MS  # noqa: SLF001  # read at its start
-        return consumer
-
-    create_polling_often.adjusted_for_embedded = True  # type: ignore[attr-defined]  # a mark
-    AIOKafkaConsumerThread._create_worker_consumer = create_polling_often  # noqa: SLF001
-
-
-def _let_followers_sync_first() -> None:
     from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance
     from aiokafka.errors import InvalidRequestError, KafkaError
 

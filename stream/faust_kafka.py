@@ -17,7 +17,7 @@ Each point was measured on Faust 0.15.3 with aiokafka 0.14:
 * While fetched records of any partition wait, aiokafka asks their broker for no others for 0.1 s: a
   caller's request would wait for the bulk lane. Here it asks after 10 ms; at once, it would leave
   out the partition whose record is just being taken. A fetch that leaves out partitions waits for
-  the others, with Faust for 1.5 s: here for less.
+  the others, with Faust for 1.5 s: here as long as the app says.
 * Only aiokafka knows whether the group still takes our heartbeats: here the lease is told.
 * aiokafka takes an offset fetch that failed as a whole for "nothing is committed" and begins the
   partition anew: while its coordinator moved, a group did all of its events again.
@@ -47,7 +47,6 @@ from stream.io.thread_names import name_thread
 
 _METADATA_PAUSE_S = 0.25
 _PREFETCH_BACKOFF_S = 0.01
-_FETCH_MAX_WAIT_MS = 100
 _POLL_S = 1.0
 _AGAIN_S = 0.25
 #: so many messages are delivered before agents take them up: their queues hold more
@@ -57,13 +56,12 @@ log = logging.getLogger(__name__)
 
 
 class ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types
-    """Faust's thread of the consumer, whose fetches wait for less long."""
+    """Faust's thread of the consumer, whose fetches wait as long as the app says."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         name_thread("kafka-consumer")  # it is called in it
         consumer = super()._create_worker_consumer(transport)
-        shorter_ms = min(consumer._fetch_max_wait_ms, _FETCH_MAX_WAIT_MS)  # noqa: SLF001 - no setting
-        consumer._fetch_max_wait_ms = shorter_ms  # noqa: SLF001
+        consumer._fetch_max_wait_ms = self.app.fetch_max_wait_ms  # noqa: SLF001 - no setting
         return consumer
 
     async def go_back(self) -> dict[Any, int]:
@@ -230,10 +228,24 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         self._listen_to_heartbeats()
         fetcher = self._thread._ensure_consumer()._fetcher  # noqa: SLF001 - no setting
         fetcher._prefetch_backoff = _PREFETCH_BACKOFF_S  # noqa: SLF001
+        self._pace(fetcher)
         self._done_to.clear()
         self.on_share(assigned)
         self._between_shares = False
         await super().on_partitions_assigned(assigned, generation_id)
+
+    def _pace(self, fetcher: Any) -> None:
+        """Let each fetch wait as long as the app says when it is sent."""
+        requests = fetcher._get_actions_per_node  # noqa: SLF001 - no hook there
+        if hasattr(requests, "paced"):
+            return
+
+        def paced(assignment: Any) -> Any:
+            fetcher._fetch_max_wait_ms = self.app.fetch_max_wait_ms  # noqa: SLF001
+            return requests(assignment)
+
+        paced.paced = True  # type: ignore[attr-defined]  # a mark
+        fetcher._get_actions_per_node = paced  # noqa: SLF001
 
     def _listen_to_heartbeats(self) -> None:
         coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - it tells nobody

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -16,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from stream.app import FaceApp, build_app
 from stream.compute import ComputeThread
 from stream.crash_notes import CrashNotes
 from stream.crashes import CrashLog
+from stream.embedded_faust import join_together
 from stream.event import by_topic
 from stream.fetching import ImageSource
 from stream.heartbeat import EXIT_NO_MODELS, Beat, WorkerState, publish_status, write_beat
@@ -69,6 +71,8 @@ class Worker:
     publisher: Publisher | None = None
     started_at: float = field(default_factory=time.time)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    #: set and replaced at the next change that others should hear of at once
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
     failure: BaseException | None = None
     metrics: WorkerMetrics = field(default_factory=WorkerMetrics)
 
@@ -78,6 +82,17 @@ class Worker:
             log.critical("the worker stops: %s", error, exc_info=error)
             self.failure = error
         self.stop.set()
+
+    def tell(self) -> None:
+        """What is said from time to time is said now."""
+        changed, self.changed = self.changed, asyncio.Event()
+        changed.set()
+
+    async def until_told(self, seconds: float) -> None:
+        """Wait so long, or until there is something to tell."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.changed.wait()
 
     def exposed(self) -> bytes:
         """What Prometheus reads of this process."""
@@ -164,6 +179,8 @@ async def _work(worker: Worker, models: FaceModels, notes: CrashNotes) -> None:
         )
         stack.callback(processor.close)
         await stack.enter_async_context(_background(worker, _say(worker, producer)))
+        if settings.kafka_embedded:
+            await join_together(notes.path, settings.max_workers)
         await _consume(worker, processor)
         worker.state = "stopped"
         await publish_status(producer, settings.topics, worker.status())
@@ -175,12 +192,15 @@ async def _consume(worker: Worker, processor: Processor) -> None:
     )
     worker.app = app
 
-    async def count_rebalance(*_: Any, **__: Any) -> None:
+    async def tell_of_rebalance(*_: Any, **__: Any) -> None:
         worker.metrics.rebalanced()
+        worker.tell()
 
-    app.on_partitions_assigned.connect(count_rebalance)
+    app.on_partitions_assigned.connect(tell_of_rebalance)
     await app.start()
+    _leave_out_of_collections()
     worker.state = "running"
+    worker.tell()
     crashed = asyncio.create_task(app._crashed.wait())  # noqa: SLF001 - mode has no public wait
     stopped = asyncio.create_task(worker.stop.wait())
     await asyncio.wait({crashed, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -194,6 +214,13 @@ async def _consume(worker: Worker, processor: Processor) -> None:
         await lane.cancel()
 
 
+def _leave_out_of_collections() -> None:
+    """What is there at the start stays: to look through all the modules of the models for garbage
+    again and again takes 1 to 2 % of a busy worker."""
+    gc.collect()
+    gc.freeze()
+
+
 async def _beat(worker: Worker) -> None:
     while True:
         beat = Beat(
@@ -202,13 +229,13 @@ async def _beat(worker: Worker) -> None:
             step_age_s=worker.compute.step_age_s,
         )
         write_beat(sys.stdout, beat)
-        await asyncio.sleep(_BEAT_S)
+        await worker.until_told(_BEAT_S)
 
 
 async def _say(worker: Worker, producer: Producer) -> None:
     while True:
         await publish_status(producer, worker.settings.topics, worker.status())
-        await asyncio.sleep(worker.settings.heartbeat_interval_s)
+        await worker.until_told(worker.settings.heartbeat_interval_s)
 
 
 @asynccontextmanager

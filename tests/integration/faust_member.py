@@ -1,4 +1,4 @@
-"""A plain Faust worker that prints what it holds: the adjustments are tested apart from ours.
+"""The Faust app of a worker alone, which prints what it holds and gets.
 
 Run as `python -m tests.integration.faust_member` with `KAFKA_*` in the environment and the
 longest pause of a follower before its first SyncGroup, in seconds, as the argument.
@@ -9,50 +9,38 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import tempfile
 from typing import Any
 
-import faust
 from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance
 
-from stream.embedded_faust import EMBEDDED_APP_SETTINGS, adjust_faust_for_embedded
-from stream.io.kafka import KafkaSettings
+from stream.app import build_app
+from stream.io import event_loop
+from stream.lanes import Work
+from stream.settings import WorkerSettings
 
 #: the mock makes a group wait for a session less a second when a member joins later
 SESSION_TIMEOUT_S = 3.0
 
 
-def main(follower_pause_s: float) -> None:
-    settings = KafkaSettings()
+async def main(follower_pause_s: float) -> None:
+    settings = WorkerSettings(session_timeout_s=SESSION_TIMEOUT_S)
     if follower_pause_s:
         _pause_first_sync(follower_pause_s)
-    adjust_faust_for_embedded()
-    app = faust.App(
-        f"{settings.topic_prefix}group",
-        broker=settings.faust_brokers(),
-        broker_session_timeout=SESSION_TIMEOUT_S,
-        broker_heartbeat_interval=0.5,
-        value_serializer="raw",
-        key_serializer="raw",
-        web_enabled=False,
-        worker_redirect_stdouts=False,
-        datadir=tempfile.mkdtemp(),
-        **EMBEDDED_APP_SETTINGS,
-    )
-    topic = app.topic(settings.topics.images, value_type=bytes, key_type=bytes)
 
-    async def handle(events: Any) -> None:
-        async for value in events:
-            _say(got=value.decode())
-
-    app.agent(topic)(handle)
+    async def handle(work: Work) -> None:
+        _say(got=(work.event.value or b"").decode())
 
     async def assigned(app: Any, assigned: set[Any], **_: Any) -> None:
-        _say(holds=sorted(tp.partition for tp in assigned))
+        images = {tp.partition for tp in assigned if tp.topic == settings.topics.images}
+        _say(holds=sorted(images))
 
+    def crash(error: BaseException) -> None:
+        raise error
+
+    app = build_app(settings, handle, instance_id=None, crash=crash)
     app.on_partitions_assigned.connect(assigned)
-    app.finalize()
-    faust.Worker(app, loglevel="WARNING", quiet=True).execute_from_commandline()
+    await app.start()
+    await asyncio.Event().wait()
 
 
 def _pause_first_sync(seconds: float) -> None:
@@ -68,10 +56,9 @@ def _pause_first_sync(seconds: float) -> None:
 
 
 def _say(**what: Any) -> None:
-    # Faust's spinner leaves control characters on the line before
-    sys.stdout.write("\n" + json.dumps(what) + "\n")
+    sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]))
+    event_loop.run(main(float(sys.argv[1])))

@@ -37,7 +37,7 @@ class Thread:
         self.gate.set()
         self.thread_loop = asyncio.get_running_loop()
         self._consumer = SimpleNamespace(
-            _fetcher=SimpleNamespace(_fetch_waiters=()),
+            _fetcher=SimpleNamespace(_fetch_waiters=(), _get_actions_per_node=None),
             _coordinator=SimpleNamespace(_do_heartbeat=None),
         )
 
