@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from stream.event import Event, LaneName
@@ -41,11 +42,6 @@ def add_agent(
 
 
 def _to_event(app: FaceApp, message: Any, lane: LaneName) -> Event:
-    def ack() -> None:
-        # An ack of an older generation would be counted to the newer one's commits.
-        if message.generation_id == app.consumer_generation_id:
-            app.consumer.done(message.tp, message.offset)
-
     return Event(
         topic=message.topic,
         partition=message.partition,
@@ -55,5 +51,5 @@ def _to_event(app: FaceApp, message: Any, lane: LaneName) -> Event:
         headers=tuple(message.headers or ()),
         timestamp_ms=None if message.timestamp is None else round(message.timestamp * 1000),
         lane=lane,
-        ack=ack,
+        ack=partial(app.consumer.done, message),
     )

@@ -111,7 +111,7 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         if self._consumer is not None:
             if self._consumer.assignment():
                 await self._consumer.settle_and_commit()
-            self._consumer.leave_for_good()
+            await self._consumer.leave()
         await super()._stop_consumer()
 
 

@@ -11,7 +11,8 @@ Each point was measured on Faust 0.15.3 with aiokafka 0.14:
   no other, and what it failed to commit it does not commit again: here the work in hand is finished
   and committed first, so that a rebalance repeats nothing.
 * Around each message it makes four tasks, to hear of a rebalance while it delivers.
-* A worker with a stable group instance id never leaves its group: here one that stops does.
+* A worker with a stable group instance id never leaves its group, nor does one whose group shares
+  out anew while it stops: here one that stops does.
 * A partition whose fetching is taken up again waits for the poll in progress, up to a second: here
   the poll is woken.
 * While fetched records of any partition wait, aiokafka asks their broker for no others for 0.1 s: a
@@ -49,6 +50,7 @@ _METADATA_PAUSE_S = 0.25
 _PREFETCH_BACKOFF_S = 0.01
 _POLL_S = 1.0
 _AGAIN_S = 0.25
+_LEAVE_S = 2.0
 #: so many messages are delivered before agents take them up: their queues hold more
 _DELIVERED_AT_ONCE = 16
 
@@ -64,6 +66,11 @@ class ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust shi
         consumer._fetch_max_wait_ms = self.app.fetch_max_wait_ms  # noqa: SLF001 - no setting
         return consumer
 
+    @property
+    def coordinator(self) -> Any:
+        """aiokafka's side of the group; none before it has started."""
+        return self._consumer and self._consumer._coordinator  # noqa: SLF001 - no public way to it
+
     async def go_back(self) -> dict[Any, int]:
         """Set each partition held to what is committed, or to its beginning; returns the committed.
 
@@ -75,10 +82,10 @@ class ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust shi
         assignment = subscription.assignment if subscription else None
         if assignment is None:
             return {}
-        coordinator, fetcher = consumer._coordinator, consumer._fetcher  # noqa: SLF001
-        committed = await coordinator.fetch_committed_offsets(list(assignment.tps))
+        committed = await self.coordinator.fetch_committed_offsets(list(assignment.tps))
         if not assignment.active:
             raise IllegalStateError("another share came meanwhile")
+        fetcher = consumer._fetcher  # noqa: SLF001
         for tp, found in committed.items():
             fetcher.seek_to(tp, found.offset)
         never = assignment.tps - committed.keys()
@@ -180,9 +187,13 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         """Nothing: without its Cython parts Faust acks what it skips, of shares before too."""
         return False
 
-    def done(self, tp: Any, offset: int) -> None:
-        """A message is done, and all that were delivered before it (stream/ledger.py)."""
-        self._done_to[tp] = offset + 1
+    def done(self, message: Any) -> None:
+        """A message is done, and all that were delivered before it (stream/ledger.py).
+
+        One of a share before counts for nothing: the one in hand has still to read it.
+        """
+        if message.generation_id == self.app.consumer_generation_id:
+            self._done_to[message.tp] = message.offset + 1
 
     async def force_commit(self, *_: Any, **__: Any) -> bool:
         """Commit what is done."""
@@ -204,15 +215,25 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         await self.maybe_wait_for_commit_to_finish()
         await self.force_commit()
 
-    def leave_for_good(self) -> None:
+    async def leave(self) -> None:
         """Let the others have the partitions at the stop, and not when the session has ended.
 
         A stable group instance id keeps its share for a worker that will be back: aiokafka leaves
-        the group only without one.
+        the group only without one. It goes while all else still runs, for the group may be sharing
+        out anew, and ask for a commit.
         """
-        consumer = self._thread._consumer  # noqa: SLF001 - none before it has started
-        if consumer is not None and consumer._coordinator is not None:  # noqa: SLF001
-            consumer._coordinator._group_instance_id = None  # noqa: SLF001 - no setting
+        coordinator = self._thread.coordinator
+        if coordinator is None:
+            return
+        coordinator._group_instance_id = None  # noqa: SLF001 - no setting
+        leaving = asyncio.run_coroutine_threadsafe(coordinator.close(), self._thread.thread_loop)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.wrap_future(leaving), _LEAVE_S)
+        self.app.consumer_generation_id = None  # what is done from here on will be done anew
+        self._done_to.clear()
+
+    def close(self) -> None:
+        """Nothing: at a rebalance while it stops, Faust would cut the connection, and not leave."""
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         self._between_shares = True
@@ -248,8 +269,8 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         fetcher._get_actions_per_node = paced  # noqa: SLF001
 
     def _listen_to_heartbeats(self) -> None:
-        coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - it tells nobody
-        heartbeat = coordinator._do_heartbeat  # noqa: SLF001
+        coordinator = self._thread.coordinator
+        heartbeat = coordinator._do_heartbeat  # noqa: SLF001 - it tells nobody
         if hasattr(heartbeat, "told"):
             return
 

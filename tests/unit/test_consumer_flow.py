@@ -37,9 +37,13 @@ class Thread:
         self.gate.set()
         self.thread_loop = asyncio.get_running_loop()
         self._consumer = SimpleNamespace(
-            _fetcher=SimpleNamespace(_fetch_waiters=(), _get_actions_per_node=None),
-            _coordinator=SimpleNamespace(_do_heartbeat=None),
+            _fetcher=SimpleNamespace(_fetch_waiters=(), _get_actions_per_node=None)
         )
+        self.coordinator = SimpleNamespace(_do_heartbeat=None, close=self._leave_group)
+        self.left = False
+
+    async def _leave_group(self) -> None:
+        self.left = True
 
     def _ensure_consumer(self) -> Any:
         return self._consumer
@@ -126,6 +130,9 @@ class Bench:
         self.app.tables.recovery._generation_id = self.generation
         self.consumer.resume_flow()
 
+    def message(self, offset: int) -> Any:
+        return self.consumer._to_message(_TP, _record(offset))
+
     def new_share_from_here(self) -> None:
         self.delivered.clear()
 
@@ -205,10 +212,10 @@ async def test_an_ack_of_fausts_own_commits_nothing() -> None:
     # a stream of its Python acks what it skips: messages of a share before among them
     async with running() as bench:
         await bench.assign()
-        bench.consumer.ack(bench.consumer._to_message(_TP, _record(8)))
+        bench.consumer.ack(bench.message(8))
         await bench.consumer.commit()
         assert bench.thread.committed == {}
-        bench.consumer.done(_TP, 2)
+        bench.consumer.done(bench.message(2))
         await bench.consumer.commit()
         assert bench.thread.committed == {_TP: 3}
 
@@ -216,11 +223,25 @@ async def test_an_ack_of_fausts_own_commits_nothing() -> None:
 async def test_what_is_done_is_committed_before_the_share_is_given_away_and_not_after() -> None:
     async with running() as bench:
         await bench.assign()
-        bench.consumer.done(_TP, 2)
+        late = bench.message(5)
+        bench.consumer.done(bench.message(2))
         await bench.revoke()
         assert bench.thread.committed == {_TP: 3}
-        bench.consumer.done(_TP, 5)
         await bench.assign()
+        bench.consumer.done(late)
+        await bench.consumer.commit()
+        assert bench.thread.committed == {_TP: 3}
+
+
+async def test_a_worker_that_stops_leaves_its_group_and_commits_nothing_after() -> None:
+    async with running() as bench:
+        await bench.assign()
+        late = bench.message(5)
+        bench.consumer.done(bench.message(2))
+        await bench.consumer.settle_and_commit()
+        await bench.consumer.leave()
+        assert bench.thread.left
+        bench.consumer.done(late)
         await bench.consumer.commit()
         assert bench.thread.committed == {_TP: 3}
 
