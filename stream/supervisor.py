@@ -25,8 +25,6 @@ from stream.crashes import tell_of_death, tell_of_former
 from stream.heartbeat import EXIT_NO_MODELS, Beat, failed_status, publish_status
 from stream.io.blobs import BlobStore, BlobStoreError
 from stream.io.producer import Producer
-from stream.metrics import Scraped, merged
-from stream.scraping import ask, serving
 from stream.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -164,6 +162,8 @@ class Supervisor:
         return [slot.process.pid for slot in self._slots if slot.process is not None]
 
     async def _serve_metrics(self, port: int) -> None:
+        from stream.scraping import serving  # which takes a third of a second
+
         async with AsyncExitStack() as stack:
             # not in the folder of notes: a socket's path has 107 bytes at most
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="facestream-"))
@@ -174,6 +174,9 @@ class Supervisor:
             self._stack.push_async_callback(stack.pop_all().aclose)
 
     async def _gather_metrics(self) -> bytes:
+        from stream.metrics import Scraped, merged
+        from stream.scraping import ask
+
         texts = await asyncio.gather(*(ask(slot.metrics) for slot in self._slots if slot.metrics))
         return merged(
             Scraped(slot.worker_id, slot.starts, text)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from schemas.results import Emotion, EmotionEngine
 from stream.models import download
 from stream.models.download import PackUnavailable
 from stream.models.packs import SHARED_MODELS
-from stream.models.protocols import Floats, Image
 from stream.models.sessions import loading, session
+
+if TYPE_CHECKING:  # whoever only asks where the weights are needs no NumPy
+    from stream.models.protocols import Floats, Image
 
 EMOTIONS: tuple[Emotion, ...] = (
     "angry",
@@ -80,6 +80,7 @@ class DeepFaceEmotions:
         self.engine = engine
 
     def emotions(self, face: Image) -> Floats:
+        import numpy as np
         from deepface.modules.preprocessing import resize_image
 
         padded = resize_image(face.astype(np.float32) / 255, (_SIDE_PX, _SIDE_PX))

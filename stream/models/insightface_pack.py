@@ -1,17 +1,20 @@
 """InsightFace's models behind the protocols, through InsightFace's own classes.
 
-Its classes do the normalisation and the decoding, so from the same points come the embeddings of
-`FaceAnalysis(...).get`. What is not taken over: it runs every model on every face; it cuts large
-faces out by single pixels (see stream/vision/warp.py), so that the 3-D landmarks are its own only
-for a face that is not made smaller; for the 106 landmarks see `UprightLandmarker`, for age and
-gender `GenderAge`.
+Its classes read the files and say how a face is normalised, so from the same points come the
+embeddings of `FaceAnalysis(...).get`. What is not taken over: it runs every model on every face; it
+cuts large faces out by single pixels (see stream/vision/warp.py), so that the 3-D landmarks are its
+own only for a face that is not made smaller; for the 106 landmarks see `UprightLandmarker`, for age
+and gender `GenderAge`.
 """
 
 from __future__ import annotations
 
 import math
+import sys
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 from typing import Any
 
 import cv2
@@ -22,7 +25,7 @@ from stream.models.onnx_graph import write_without_prelu
 from stream.models.protocols import Attributes, Floats, Image
 from stream.models.sessions import Provider, loading, session_options
 from stream.vision.landmarks import MIRROR_106, upright_square
-from stream.vision.warp import square_around, warp
+from stream.vision.warp import aligned, square_around, warp
 
 DETECTION = "detection"
 RECOGNITION = "recognition"
@@ -42,6 +45,7 @@ def load(
     `without_prelu`: see stream/models/onnx_graph.py.
     Raises `PackUnavailable` for a file that is damaged.
     """
+    defer_imports()
     from insightface.model_zoo import get_model
 
     models: dict[str, Any] = {}
@@ -58,6 +62,34 @@ def load(
     return models
 
 
+def defer_imports() -> None:
+    """Let what InsightFace imports for work that is not done here wait until it is done:
+    scikit-image and SciPy, downloads, `FaceAnalysis`. They are a fifth of a worker's start."""
+    if "insightface" not in sys.modules:
+        import_module("skimage").transform = _deferred("skimage.transform")  # type: ignore[attr-defined]
+        _deferred("requests")
+        _deferred("gdown")  # DeepFace's
+        _deferred("insightface.app")
+
+
+def _deferred(name: str) -> ModuleType:
+    """Stands in for a module until something of it is asked for."""
+    if name in sys.modules:
+        return sys.modules[name]
+    stand_in = ModuleType(name)
+
+    def of_the_module(attribute: str) -> Any:
+        if attribute.startswith("__") and attribute != "__path__":
+            raise AttributeError(attribute)  # `inspect` asks every module for its file
+        if sys.modules.get(name) is stand_in:
+            del sys.modules[name]
+        return getattr(import_module(name), attribute)
+
+    stand_in.__getattr__ = of_the_module  # type: ignore[method-assign]
+    sys.modules[name] = stand_in
+    return stand_in
+
+
 def mean_shape_68() -> NDArray[np.float64]:
     """(68, 3): the mean face that InsightFace measures head pose against."""
     from insightface.data import get_object
@@ -71,14 +103,12 @@ class ArcFaceRecognizer:
 
     def embed(self, image: Image, points: Floats) -> Floats | None:
         from insightface.utils.face_align import arcface_dst
-        from skimage.transform import SimilarityTransform
 
-        # InsightFace's own norm_crop, but for a call in it that scikit-image has deprecated
         side_px = self._model.input_size[0]
-        aligned = SimilarityTransform.from_estimate(points, arcface_dst * (side_px / 112))
-        if not aligned:
+        to_crop = aligned(points, arcface_dst * (side_px / 112))
+        if to_crop is None:
             return None
-        face = cv2.warpAffine(image, aligned.params[:2], (side_px, side_px), borderValue=0.0)
+        face = cv2.warpAffine(image, to_crop, (side_px, side_px), borderValue=0.0)
         embedding: Floats = self._model.get_feat(face).reshape(-1)
         return embedding
 
@@ -117,7 +147,7 @@ class UprightLandmarker:
             return None
         to_mirror = to_crop * [[-1], [1]] + [[0, 0, side_px - 1], [0, 0, 0]]
         seen = _located(self._model, crop, to_crop)
-        mirrored = _located(self._model, np.ascontiguousarray(crop[:, ::-1]), to_mirror)
+        mirrored = _located(self._model, crop[:, ::-1], to_mirror)
         points: Floats = (seen + mirrored[MIRROR_106]) / 2
         return points
 
@@ -143,25 +173,12 @@ class GenderAge:
         to_crop = None if points_106 is None else upright_square(points_106, side_px)
         if to_crop is None:
             cut = _cut(self._model, image, box)
-            return None if cut is None else _attributes(self._outputs(cut[0]))
+            return None if cut is None else _attributes(_outputs(self._model, cut[0]))
         crop = warp(image, to_crop, side_px)
         if crop is None:
             return None
-        seen = np.stack([self._outputs(crop), self._outputs(crop[:, ::-1])])
+        seen = np.stack([_outputs(self._model, view) for view in (crop, crop[:, ::-1])])
         return _attributes(seen.mean(axis=0, dtype=np.float32))
-
-    def _outputs(self, crop: Image) -> Floats:
-        model = self._model
-        blob = cv2.dnn.blobFromImage(
-            np.ascontiguousarray(crop),
-            1 / model.input_std,
-            model.input_size,
-            (model.input_mean,) * 3,
-            swapRB=True,
-        )
-        (outputs,) = model.session.run(model.output_names, {model.input_name: blob})
-        found: Floats = outputs[0]
-        return found
 
 
 def _attributes(outputs: Floats) -> Attributes:
@@ -181,24 +198,27 @@ def _cut(model: Any, image: Image, box: Floats) -> tuple[Image, NDArray[np.float
     return None if crop is None or to_crop is None else (crop, to_crop)
 
 
+def _outputs(model: Any, crop: Image) -> Floats:
+    """What the network says of a crop: (side, side, 3) uint8 BGR, normalised as its class does."""
+    blob = cv2.dnn.blobFromImage(
+        np.ascontiguousarray(crop),
+        1 / model.input_std,
+        model.input_size,
+        (model.input_mean,) * 3,
+        swapRB=True,
+    )
+    (outputs,) = model.session.run(model.output_names, {model.input_name: blob})
+    found: Floats = outputs[0]
+    return found
+
+
 def _located(model: Any, crop: Image, to_crop: NDArray[np.float64]) -> Floats:
-    """The model's points of a crop, in the image's pixels."""
-    points: Floats = model.get(crop, _middle(crop))
+    """The model's points of a crop, in the image's pixels. Source: `Landmark.get`, which would cut
+    the crop out of itself, and measure a pose."""
+    points = _outputs(model, crop).reshape(-1, model.lmk_dim)[-model.lmk_num :]
+    half_px = crop.shape[0] // 2
     to_image = cv2.invertAffineTransform(to_crop)
-    located = points.copy()
-    located[:, :2] = points[:, :2] @ to_image[:, :2].T + to_image[:, 2]
+    located = points * np.float32(half_px)
+    located[:, :2] = (located[:, :2] + half_px) @ to_image[:, :2].T + to_image[:, 2]
     located[:, 2:] *= np.linalg.norm(to_image[0, :2])
     return located
-
-
-def _middle(crop: Image) -> Any:
-    """The box that InsightFace cuts to the crop itself, pixel for pixel."""
-    side_px = crop.shape[0]
-    edge = side_px / CROP_MARGIN / 2
-    return _face(bbox=np.array([-edge, -edge, edge, edge], np.float32) + side_px / 2)
-
-
-def _face(**fields: Floats) -> Any:
-    from insightface.app.common import Face
-
-    return Face(**fields)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stream.models import download
 from stream.models.download import PackUnavailable
 from stream.models.packs import SHARED_MODELS, insightface_home
-from stream.models.protocols import Floats, Image
 from stream.models.sessions import session
+
+if TYPE_CHECKING:  # whoever only asks where the addon is needs no NumPy
+    from stream.models.protocols import Floats, Image
 
 FILE = "liveness.onnx"
 # insightface/addons/catalog.py; a constant, since importing insightface takes seconds
@@ -63,9 +65,10 @@ class LivenessAddon:
 
     def score(self, image: Image, points: Floats) -> float | None:
         from insightface.addons.liveness import DESTINATION_LANDMARKS
-        from skimage.transform import SimilarityTransform
 
-        if not SimilarityTransform.from_estimate(points, DESTINATION_LANDMARKS):
+        from stream.vision.warp import aligned
+
+        if aligned(points, DESTINATION_LANDMARKS) is None:
             return None  # the addon would raise
         score: float | None = self._addon.predict(image, points)["live_score"]
         return score

@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from stream.models import synthetic_graphs
 from stream.models.download import PackUnavailable
 
 VERSION = 2
@@ -53,6 +52,8 @@ def ensure(cache: Path | None = None) -> Path:
 
 def write(folder: Path) -> None:
     """The pack's files into `folder`."""
+    from stream.models import synthetic_graphs
+
     graphs: dict[str, Callable[[Path], None]] = {
         "1k3d68.onnx": synthetic_graphs.landmarks_3d,
         "2d106det.onnx": synthetic_graphs.landmarks_106,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stream.vision.bgr import demand_bgr
 
 _LEAST_AREA = 1e-8  # of a pixel of the image in pixels of the crop: 10,000 to one, along a side
+_LEAST_SPREAD = 1e-6  # px², the sum over points: less is one place
 
 
 def square_around(
@@ -32,6 +33,28 @@ def square_around(
     shift_x = side_px / 2 - (left + right) / 2 * scale
     shift_y = side_px / 2 - (top + bottom) / 2 * scale
     return np.array([[scale, 0, shift_x], [0, scale, shift_y]])
+
+
+def aligned(
+    points: NDArray[np.floating], target: NDArray[np.floating]
+) -> NDArray[np.float64] | None:
+    """The similarity that brings points nearest to others, by least squares.
+
+    points, target: (N, 2) px. Returns (2, 3): pixels of the points → pixels of the target; `None`
+    for points that are not as many, not finite or in one place. Source: S. Umeyama, "Least-squares
+    estimation of transformation parameters between two point patterns" (1991), in the plane, where
+    rotation and scale are one complex number.
+    """
+    if points.ndim != 2 or points.shape != target.shape or not np.isfinite(points).all():
+        return None
+    here, there = (each.mean(axis=0, dtype=np.float64) for each in (points, target))
+    (x, y), (u, v) = (points - here).T, (target - there).T
+    size = float(x @ x + y @ y)
+    if size < _LEAST_SPREAD:
+        return None
+    a, b = (x @ u + y @ v) / size, (x @ v - y @ u) / size
+    turn = np.array([[a, -b], [b, a]])
+    return np.column_stack([turn, there - turn @ here])
 
 
 def warp(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -111,3 +112,28 @@ def test_no_two_modules_import_each_other() -> None:
 
 def test_tests_are_imported_by_nothing_of_ours() -> None:
     assert not [name for name in MODULES if any(within(t, "tests") for t in imports(name))]
+
+
+def test_what_starts_workers_waits_for_no_library_of_theirs() -> None:
+    heavy = ["numpy", "cv2", "onnxruntime", "aiohttp", "rich", "prometheus_client", "faust"]
+    modules = "stream.supervisor, stream.models.weights, cli.up, cli.supervised"
+    asked = f"import sys, {modules}; print([name for name in {heavy} if name in sys.modules])"
+    answer = subprocess.run(
+        [sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == "[]\n"
+
+
+def test_a_worker_loads_no_library_that_insightface_only_names() -> None:
+    asked = (
+        "import sys; from stream.models.insightface_pack import defer_imports; defer_imports();"
+        "import inspect, insightface.model_zoo, insightface.utils.face_align;"
+        "inspect.getmodule(inspect.currentframe());"
+        "print([name for name in ('scipy', 'urllib3', 'albumentations') if name in sys.modules]);"
+        "from insightface.app import FaceAnalysis; from skimage.transform import warp;"
+        "print(FaceAnalysis.__name__, warp.__name__)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.splitlines() == ["[]", "FaceAnalysis warp"]

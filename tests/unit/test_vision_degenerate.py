@@ -46,10 +46,11 @@ SANE: dict[str, Any] = {
     # what the code says and no image does
     "side_px": 96,
     "margin": 1.5,
+    "target": _FACE[::-1] / 2,
     "mean_shape": np.column_stack([_FACE - 200, np.cos(np.arange(68))]),
 }
 OUTSIDE = "outside of the image"
-FIXED = {"side_px", "margin", "mean_shape"}
+FIXED = {"side_px", "margin", "target", "mean_shape"}
 
 
 def _spoilt(array: Any, value: float) -> Any:
@@ -131,7 +132,10 @@ DEGENERATE: dict[str, dict[str, Any]] = {
 }
 """What is a value of its kind, and shows no face."""
 
-REARRANGING = {"crop", "warp", "to_68", "from_bgr", "square_around", "upright_square", "demand_bgr"}
+REARRANGING = {
+    *("crop", "warp", "to_68", "from_bgr", "demand_bgr"),
+    *("square_around", "upright_square", "aligned"),
+}
 """Give back what they were given, elsewhere: nothing is measured."""
 
 MEASURED: dict[tuple[str, str], Any] = {

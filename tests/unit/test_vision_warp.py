@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from skimage.transform import SimilarityTransform
 
-from stream.vision.warp import square_around, warp
+from stream.vision.warp import aligned, square_around, warp
 
 Image = NDArray[np.uint8]
 RANDOM: Image = np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8)
@@ -100,3 +101,28 @@ def test_a_box_without_extent_has_no_square(box: tuple[float, ...]) -> None:
 )
 def test_nothing_to_see_gives_no_crop(image: Image, to_crop: NDArray[np.float64]) -> None:
     assert warp(image, to_crop, 32) is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_points_are_aligned_as_scikit_image_aligns_them(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    points = random.uniform(0, 500, (5, 2)).astype(np.float32)
+    target = random.uniform(0, 112, (5, 2)).astype(np.float32)
+    found = aligned(points, target)
+    assert found is not None
+    reference = SimilarityTransform.from_estimate(np.float64(points), np.float64(target))
+    assert found == pytest.approx(reference.params[:2], abs=1e-9)
+
+
+def test_points_that_are_only_turned_scaled_and_shifted_are_met_exactly() -> None:
+    points = np.array([[38, 51], [73, 51], [56, 71], [41, 92], [70, 92]], np.float64)
+    moved = similarity(2.5, 130, 40, -7)
+    target = points @ moved[:, :2].T + moved[:, 2]
+    assert aligned(points, target) == pytest.approx(moved)
+
+
+@pytest.mark.parametrize("points", [np.full((5, 2), 7.0), np.full((5, 2), np.nan)])
+def test_points_in_one_place_or_nowhere_are_aligned_with_nothing(
+    points: NDArray[np.float64],
+) -> None:
+    assert aligned(points, np.arange(10.0).reshape(5, 2)) is None
