@@ -13,14 +13,11 @@ import faust
 from faust.tables import TableManager as FaustTableManager
 from faust.types import TP
 
+from stream import aiokafka_mended
 from stream.agents import add_agent
 from stream.embedded_faust import adjust_faust_for_embedded
 from stream.event import LaneName, Partition, by_topic
-from stream.faust_kafka import (
-    Transport,
-    heed_errors_of_offset_fetches,
-    pause_between_metadata_requests,
-)
+from stream.faust_kafka import Transport
 from stream.io.kafka import EMBEDDED_FETCH_WAIT_MS
 from stream.lanes import Lane, LaneLimits, Work
 from stream.lease import Lease
@@ -123,8 +120,7 @@ def build_app(
     crash: Callable[[BaseException], None],
 ) -> FaceApp:
     """An app that is ready to be started."""
-    pause_between_metadata_requests()
-    heed_errors_of_offset_fetches()
+    aiokafka_mended.mend()
     if settings.kafka_embedded:
         adjust_faust_for_embedded()
     app = FaceApp(settings.consumer_group, **_faust_settings(settings, instance_id))

@@ -20,9 +20,6 @@ Each point was measured on Faust 0.15.3 with aiokafka 0.14:
   out the partition whose record is just being taken. A fetch that leaves out partitions waits for
   the others, with Faust for 1.5 s: here as long as the app says.
 * Only aiokafka knows whether the group still takes our heartbeats: here the lease is told.
-* aiokafka takes an offset fetch that failed as a whole for "nothing is committed" and begins the
-  partition anew: while its coordinator moved, a group did all of its events again.
-* With the broker away, aiokafka asks for metadata without a pause and burns a core.
 """
 
 from __future__ import annotations
@@ -34,11 +31,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
-from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import OffsetResetStrategy
-from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import IllegalStateError, KafkaError, NotCoordinatorForGroupError, for_code
-from aiokafka.protocol.commit import OffsetFetchRequest
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
@@ -46,7 +40,6 @@ from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from stream.io.event_loop import new_event_loop
 from stream.io.thread_names import name_thread
 
-_METADATA_PAUSE_S = 0.25
 _PREFETCH_BACKOFF_S = 0.01
 _POLL_S = 1.0
 _AGAIN_S = 0.25
@@ -320,39 +313,3 @@ class Transport(FaustTransport):  # type: ignore[misc]  # Faust ships no types
     """Faust's transport with the consumer above."""
 
     Consumer = Consumer
-
-
-def pause_between_metadata_requests() -> None:
-    """Make aiokafka wait a quarter of a second after a metadata request that failed. Once."""
-    update = AIOKafkaClient._metadata_update  # noqa: SLF001 - aiokafka has no setting for it
-    if hasattr(update, "paused"):
-        return
-
-    async def update_or_pause(self: Any, cluster_metadata: Any, topics: Any) -> bool:
-        updated = bool(await update(self, cluster_metadata, topics))
-        if not updated:
-            await asyncio.sleep(_METADATA_PAUSE_S)
-        return updated
-
-    update_or_pause.paused = True  # type: ignore[attr-defined]  # a mark
-    AIOKafkaClient._metadata_update = update_or_pause  # noqa: SLF001
-
-
-def heed_errors_of_offset_fetches() -> None:
-    """Make aiokafka look at the error of a whole response, which version 2 of it brought. Once."""
-    send = GroupCoordinator._send_req  # noqa: SLF001 - aiokafka has no hook there
-    if hasattr(send, "heeding"):
-        return
-
-    async def send_and_heed(self: Any, request: Any) -> Any:
-        response = await send(self, request)
-        code: int = getattr(response, "error_code", 0)
-        if code and isinstance(request, OffsetFetchRequest):
-            error = for_code(code)
-            if error is NotCoordinatorForGroupError:
-                self.coordinator_dead()
-            raise error(self.group_id)
-        return response
-
-    send_and_heed.heeding = True  # type: ignore[attr-defined]  # a mark
-    GroupCoordinator._send_req = send_and_heed  # noqa: SLF001

@@ -11,7 +11,7 @@ from aiokafka.errors import GroupLoadInProgressError, KafkaError, NotCoordinator
 from aiokafka.protocol.commit import OffsetFetchResponse_v3
 from aiokafka.structs import TopicPartition
 
-from stream.faust_kafka import heed_errors_of_offset_fetches
+from stream.aiokafka_mended import heed_errors_of_offset_fetches
 
 _PARTITION = TopicPartition("face.images", 0)
 _COMMITTED = OffsetFetchResponse_v3(0, [("face.images", [(0, 41, "", 0)])], 0)
