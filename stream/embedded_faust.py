@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 #: the leader gives its followers so long to send their SyncGroup before its own
-LEADER_PAUSE_S = 0.25
+LEADER_PAUSE_S = 0.1
 _LOADED = ".loaded"
 _OTHERS_S = 3.0
 _LOOK_S = 0.02

@@ -11,10 +11,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-
-from aiohttp import web
+from typing import TYPE_CHECKING
 
 from stream.metrics import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ async def serving(
     host: str, port: int, gathered: Callable[[], Awaitable[bytes]]
 ) -> AsyncIterator[None]:
     """`GET /metrics` answers what is gathered then. Raises `MetricsPortTaken`."""
+    from aiohttp import web  # which workers, that only answer, need not load
 
     async def metrics(_request: web.Request) -> web.Response:
         return web.Response(body=await gathered(), headers={"Content-Type": CONTENT_TYPE})

@@ -162,7 +162,7 @@ class Supervisor:
         return [slot.process.pid for slot in self._slots if slot.process is not None]
 
     async def _serve_metrics(self, port: int) -> None:
-        from stream.scraping import serving  # which takes a third of a second
+        from stream.scraping import serving
 
         async with AsyncExitStack() as stack:
             # not in the folder of notes: a socket's path has 107 bytes at most
