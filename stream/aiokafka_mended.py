@@ -1,4 +1,4 @@
-"""aiokafka, mended in the whole process where it misunderstands a broker, or spins. Once.
+"""aiokafka, mended in the whole process where it misunderstands a broker, or spins.
 
 Each point was measured on aiokafka 0.14:
 
@@ -21,7 +21,7 @@ _METADATA_PAUSE_S = 0.25
 
 
 def mend() -> None:
-    """Both; a second call changes nothing."""
+    """Once is enough: a second call changes nothing."""
     pause_between_metadata_requests()
     heed_errors_of_offset_fetches()
 
