@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
+import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
 from schemas.topics import DEFAULT_PARTITIONS
 from tests.apache_kafka import ApacheKafka, KafkaUnavailable
 from tests.brokers import Broker, BrokerMaker, on_embedded, on_kafka
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A coroutine that never ends fails where it waits. pytest-timeout, which ends the whole run,
+    sees an event loop at rest and cannot tell what it rests for."""
+    for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+            mark = item.get_closest_marker("timeout")
+            limit = float(mark.args[0] if mark else config.getini("timeout"))
+            item.obj = _within(limit - min(15.0, limit / 5), item.obj)
+
+
+def _within(
+    seconds: float, test: Callable[..., Coroutine[Any, Any, None]]
+) -> Callable[..., Coroutine[Any, Any, None]]:
+    @functools.wraps(test)
+    async def limited(*args: Any, **named: Any) -> None:
+        async with asyncio.timeout(seconds):
+            await test(*args, **named)
+
+    return limited
 
 
 def skip_or_fail(reason: str) -> NoReturn:
