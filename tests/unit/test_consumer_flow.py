@@ -78,6 +78,9 @@ class Thread:
             await asyncio.sleep(timeout_s)
         return {_TP: [_record(offset) for offset in offsets]}
 
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        raise AssertionError("aiokafka has no position while the group is asked for one")
+
     async def commit(self, offsets: dict[TP, int]) -> bool:
         self.committed.update(offsets)
         return True
@@ -239,6 +242,12 @@ async def test_what_is_done_is_committed_before_the_share_is_given_away_and_not_
         bench.consumer.done(late)
         await bench.consumer.commit()
         assert bench.thread.committed == {_TP: 3}
+
+
+async def test_a_partition_whose_position_is_asked_for_is_no_crash() -> None:
+    async with running() as bench:
+        await bench.assign()
+        await bench.consumer.verify_all_partitions_active()  # Faust does, twice a second
 
 
 async def test_a_worker_that_stops_leaves_its_group_and_commits_nothing_after() -> None:
