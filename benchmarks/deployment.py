@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from stream.io.producer import Producer
 from stream.settings import WorkerSettings
 from stream.supervisor import Supervisor
 
-WORKER = (sys.executable, "-m", "stream.worker")
+WORKER = ("stream.worker",)
 
 
 class RunningEdge(Protocol):
@@ -61,13 +60,13 @@ class Deployment:
         partitions: int,
         *,
         start_edge: StartEdge | None = None,
-        command: Sequence[str] = WORKER,
+        worker: Sequence[str] = WORKER,
     ) -> None:
         self.settings = settings
         self.environ = environ
         self.partitions = partitions
         self._start_edge = start_edge
-        self._command = command
+        self._worker = worker
         self._awake: Awake | None = None
 
     @property
@@ -84,7 +83,7 @@ class Deployment:
                 Producer(self.settings.librdkafka(log_level=0))
             )
             supervisor = await stack.enter_async_context(
-                Supervisor(self.settings, self.environ, command=self._command)
+                Supervisor(self.settings, self.environ, worker=self._worker)
             )
             edge = None
             if self._start_edge is not None:

@@ -38,14 +38,14 @@ class Ground:
     environ: Mapping[str, str]
 
     def deployment(
-        self, start_edge: StartEdge | None = None, command: Sequence[str] = WORKER
+        self, start_edge: StartEdge | None = None, worker: Sequence[str] = WORKER
     ) -> Deployment:
         return Deployment(
             self.settings,
             self.environ,
             self.broker.partitions,
             start_edge=start_edge,
-            command=command,
+            worker=worker,
         )
 
 

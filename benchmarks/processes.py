@@ -86,7 +86,8 @@ def tree(pid: int) -> list[int]:
 
 
 def parts_of_up(pid: int) -> dict[str, list[int]]:
-    """`facestream up` and what it started: its `workers`, its `edge`, and the `rest`."""
+    """`facestream up` and what it started: its `workers` with what forks them, its `edge`, and the
+    `rest`."""
     import psutil
 
     found: dict[str, list[int]] = {"workers": [], "edge": [], "rest": []}
@@ -95,6 +96,13 @@ def parts_of_up(pid: int) -> dict[str, list[int]]:
         part = "workers" if "stream.worker" in words else "edge" if "edge" in words else "rest"
         found[part].append(one)
     return found
+
+
+def workers_of_up(pid: int) -> int:
+    """How many workers it has."""
+    import psutil
+
+    return sum(psutil.Process(one).name() == "stream.worker" for one in tree(pid))
 
 
 def machine_cpu_s() -> float:

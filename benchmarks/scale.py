@@ -6,7 +6,6 @@ leaves 5 images a second to each: what is missing of that was lost around it.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ from benchmarks.sleeping_models import SLEEP_MS
 from benchmarks.stream_side import StreamSide
 from schemas.topics import Operation
 
-_WORKER = (sys.executable, "-m", "benchmarks.sleeping_worker")
+_WORKER = ("benchmarks.sleeping_worker",)
 _SIDE_PX = 64
 #: at the edge, while a worker is saturated
 _CALLERS = 16
@@ -107,7 +106,7 @@ async def measure_scale(order: ScaleOrder, given: Given) -> ScaleReport:
 async def _growth(order: ScaleOrder, given: Given, image: Path, processes: int) -> Growth:
     changes = {"MAX_WORKERS": str(processes), SLEEP_MS: str(order.sleep_ms)}
     with ground(given, [image.parent], **changes) as at:
-        side = StreamSide(at.deployment(command=_WORKER))
+        side = StreamSide(at.deployment(worker=_WORKER))
         # as many for each partition: the last to come is not late for being dealt unevenly
         rounds = max(
             1, round(order.seconds * 1000 / order.sleep_ms * processes / at.broker.partitions)

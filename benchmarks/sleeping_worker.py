@@ -1,6 +1,6 @@
 """A worker whose models sleep: all of a worker but inference, to see its cost and its growth.
 
-`python -m benchmarks.sleeping_worker` is started by the supervisor as `stream.worker` is.
+For the supervisor, in place of `stream.worker`.
 """
 
 from __future__ import annotations
@@ -8,5 +8,7 @@ from __future__ import annotations
 from benchmarks.sleeping_models import load_sleeping
 from stream import worker
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """The process's entry."""
     worker.main(load_sleeping)

@@ -34,7 +34,7 @@ _REPORT_S = 5.0
 class CrashLog:
     """Counts the deaths by event, from the topic's beginning on, in a thread of its own.
 
-    `async with` returns once everything that was there has been read.
+    It reads from `start` on; `async with` returns once everything that was there has been read.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -54,12 +54,17 @@ class CrashLog:
             daemon=True,
         )
 
+    def start(self) -> None:
+        """Begin to read, ahead of the `with` block."""
+        self._thread.start()
+
     def deaths(self, position: Position) -> int:
         """How many workers died while this event was in native code."""
         return self._deaths[position]
 
     async def __aenter__(self) -> Self:
-        self._thread.start()
+        if self._thread.ident is None:
+            self.start()
         try:
             await self._caught_up.wait()
         except asyncio.CancelledError:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import socket
-import sys
 import tempfile
 import time
 import uuid
@@ -22,6 +21,7 @@ from pydantic import ValidationError
 
 from stream.crash_notes import SUFFIX, read_notes
 from stream.crashes import tell_of_death, tell_of_former
+from stream.forked import ForkedProcess, ForkedWorkers, ForkServerEnded
 from stream.heartbeat import EXIT_NO_MODELS, Beat, failed_status, publish_status
 from stream.io.blobs import BlobStore, BlobStoreError
 from stream.io.producer import Producer
@@ -39,7 +39,7 @@ _DEATHS_OF_A_BAD_START = 3
 _KILL_RESERVE_S = 2.0
 
 #: OpenBLAS would start a thread a core in each process; OpenCV warns of each damaged image
-_NATIVE_LIBRARIES = {
+NATIVE_LIBRARIES = {
     "OPENBLAS_NUM_THREADS": "1",
     "OPENCV_LOG_LEVEL": "ERROR",
     # From the first large image glibc learns to keep those that follow in its heaps, one a thread:
@@ -62,7 +62,7 @@ class _Slot:
 
     worker_id: str
     instance_id: str | None
-    process: asyncio.subprocess.Process | None = None
+    process: ForkedProcess | None = None
     beat: Beat | None = None
     beat_at: float = 0.0
     exit_code: int | None = None
@@ -88,12 +88,12 @@ class Supervisor:
         environ: Mapping[str, str] | None = None,
         *,
         log: IO[bytes] | None = None,
-        command: Sequence[str] = (sys.executable, "-m", "stream.worker"),
+        worker: Sequence[str] = ("stream.worker",),
     ) -> None:
+        """worker: a module whose `main` is a worker's, and arguments that all of them have."""
         self._settings = settings
-        self._log = log
-        self._command = command
-        self._environ = {**_NATIVE_LIBRARIES, **(os.environ if environ is None else environ)}
+        environ = {**NATIVE_LIBRARIES, **(os.environ if environ is None else environ)}
+        self._workers = ForkedWorkers(worker, environ, log)
         host = socket.gethostname()
         group = uuid.uuid4().hex[:8]
         # A stable group instance id keeps the others undisturbed while a worker is started again.
@@ -111,6 +111,8 @@ class Supervisor:
         self._notes_folder = Path()
 
     async def __aenter__(self) -> Self:
+        self._stack.push_async_callback(self._workers.close)
+        await self._workers.start()  # its imports take the longest
         if self._settings.metrics_port is not None:
             await self._serve_metrics(self._settings.metrics_port)
         self._notes_folder = self._settings.crash_notes_dir or Path(
@@ -199,8 +201,12 @@ class Supervisor:
         pause_s = _FIRST_PAUSE_S
         while not self._stopping.is_set():
             started_at = time.monotonic()
-            await self._start(slot)
-            await self._watch(slot)
+            try:
+                await self._start(slot)
+            except ForkServerEnded as ended:
+                slot.exit_code = ended.exit_code
+            else:
+                await self._watch(slot)
             if self._stopping.is_set():
                 return
             slot.deaths += 1
@@ -244,22 +250,15 @@ class Supervisor:
         return self._notes_folder / f"{slot.worker_id}{SUFFIX}"
 
     async def _start(self, slot: _Slot) -> None:
-        command = [*self._command, "--id", slot.worker_id]
-        command += ["--notes", str(self._notes_of(slot))]
+        arguments = ["--id", slot.worker_id, "--notes", str(self._notes_of(slot))]
         if slot.instance_id is not None:
-            command += ["--instance-id", slot.instance_id]
+            arguments += ["--instance-id", slot.instance_id]
         if slot.metrics is not None:
-            command += ["--metrics", str(slot.metrics)]
+            arguments += ["--metrics", str(slot.metrics)]
         slot.starts += 1
-        slot.beat, slot.beat_at, slot.started_at = None, time.monotonic(), time.time()
-        slot.process = await asyncio.create_subprocess_exec(
-            *command,
-            env=self._environ,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=self._log,
-            start_new_session=True,  # Ctrl-C in a terminal is for the supervisor alone
-        )
+        slot.beat, slot.started_at = None, time.time()
+        slot.process = await self._workers.fork(arguments, self._settings.worker_timeout)
+        slot.beat_at = time.monotonic()
 
     async def _watch(self, slot: _Slot) -> None:
         """Until the process ends, by itself or because it hung."""
@@ -279,12 +278,12 @@ class Supervisor:
             await asyncio.wait({reading}, timeout=_CHECK_S)  # its last words
         finally:
             reading.cancel()
+            process.close()
             slot.ready.clear()
             if process.returncode is not None:
                 slot.process = None
 
-    async def _read_beats(self, slot: _Slot, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
+    async def _read_beats(self, slot: _Slot, process: ForkedProcess) -> None:
         while True:
             try:
                 line = await process.stdout.readline()

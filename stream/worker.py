@@ -1,6 +1,6 @@
 """One worker process: models, lanes and the Faust app, from the start to the graceful stop.
 
-Started by the supervisor as `python -m stream.worker`. Standard output is the pipe to the
+Forked by the supervisor's server (stream/fork_server.py). Standard output is the pipe to the
 supervisor, a line a beat; when standard input ends, the supervisor is gone and the worker stops.
 """
 
@@ -127,6 +127,8 @@ async def run(settings: WorkerSettings, arguments: argparse.Namespace, load: Loa
             _background(worker, _beat(worker)),
             answering(arguments.metrics, worker.exposed),
         ):
+            crash_log = CrashLog(settings)
+            crash_log.start()
             try:
                 began_at = time.perf_counter()
                 worker.models = await asyncio.to_thread(load, settings)
@@ -135,7 +137,7 @@ async def run(settings: WorkerSettings, arguments: argparse.Namespace, load: Loa
                 log.critical("no models: %s", error)
                 write_beat(sys.stdout, Beat(state="failed", step_age_s=0, message=str(error)))
                 return EXIT_NO_MODELS
-            await _until_stopped(worker, _work(worker, worker.models, notes))
+            await _until_stopped(worker, _work(worker, worker.models, notes, crash_log))
     return EXIT_CRASHED if worker.failure else 0
 
 
@@ -152,11 +154,11 @@ async def _until_stopped(worker: Worker, work: Coroutine[object, object, None]) 
         await working
 
 
-async def _work(worker: Worker, models: FaceModels, notes: CrashNotes) -> None:
+async def _work(worker: Worker, models: FaceModels, notes: CrashNotes, crash_log: CrashLog) -> None:
     settings = worker.settings
     async with AsyncExitStack() as stack:
         producer = await stack.enter_async_context(Producer(settings.librdkafka()))
-        crash_log = await stack.enter_async_context(CrashLog(settings))
+        await stack.enter_async_context(crash_log)
         blobs = await stack.enter_async_context(BlobStore(settings))
         reader = await stack.enter_async_context(ImageReader(settings, blobs))
         worker.publisher = Publisher(
@@ -300,7 +302,3 @@ def main(load: LoadModels = load_models) -> None:
     settings = WorkerSettings()
     cv2.setNumThreads(settings.threads_per_session)
     event_loop.run(_run_and_exit(settings, arguments, load))
-
-
-if __name__ == "__main__":
-    main()

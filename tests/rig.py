@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import orjson
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
@@ -154,8 +154,14 @@ class Rig:
     """`async with Rig(broker, …) as rig:` two real workers, a producer and the outputs."""
 
     def __init__(
-        self, broker: Broker, *, workers: int = 2, environ: Mapping[str, str] | None = None
+        self,
+        broker: Broker,
+        *,
+        workers: int = 2,
+        environ: Mapping[str, str] | None = None,
+        log: IO[bytes] | None = None,
     ) -> None:
+        """log: what the workers write, else standard error."""
         self.broker = broker
         self.topics = broker.topics
         self.environ = {
@@ -173,7 +179,7 @@ class Rig:
                 if name.lower() in WorkerSettings.model_fields
             }
         )
-        self.supervisor = Supervisor(self.settings, self.environ)
+        self.supervisor = Supervisor(self.settings, self.environ, log=log)
         self.outputs = Outputs(broker)
         self.producer = Producer(broker.kafka_settings.librdkafka())
         self._stack = AsyncExitStack()

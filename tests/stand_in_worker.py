@@ -1,7 +1,8 @@
 """What a supervisor takes for a worker. The first word of `--behave` says what it does first,
 the second what it does when it is started again, and so on; the last one stays.
 
-It appends to `--diary`, a line each: its id and "started", "terminated" or "orphaned".
+It appends to `--diary`, a line each: its id and "started", "terminated" or "orphaned"; after
+"started" "as" and its stable id, where it has one.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def main() -> None:
     else:
         signal.signal(signal.SIGTERM, terminated)
     threading.Thread(target=orphaned, daemon=True).start()
-    note("started")
+    note(f"started as {given.instance_id}" if given.instance_id else "started")
     behave(behaviour)
 
 
@@ -74,7 +75,3 @@ def behave(behaviour: str) -> None:
 def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()

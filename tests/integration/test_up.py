@@ -113,8 +113,8 @@ async def test_what_says_that_it_is_ready_answers_and_a_dead_edge_is_back_within
         (edge,) = running.edges
         workers = [
             child.pid
-            for child in psutil.Process(running.process.pid).children()
-            if "stream.worker" in child.cmdline()
+            for child in psutil.Process(running.process.pid).children(recursive=True)
+            if child.name() == "stream.worker"
         ]
         edge.kill()
         killed_at = time.monotonic()

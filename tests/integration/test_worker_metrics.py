@@ -55,8 +55,8 @@ class Running:
 
     @property
     def workers(self) -> list[psutil.Process]:
-        children = psutil.Process(self.process.pid).children()
-        return [child for child in children if "stream.worker" in child.cmdline()]
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return [child for child in children if child.name() == "stream.worker"]
 
 
 def total(scraped: list[Sample], name: str, **labels: str) -> float:

@@ -51,10 +51,9 @@ def processes_of_up(pid: int) -> dict[str, psutil.Process]:
     supervisor = psutil.Process(pid)
     found = {"supervisor": supervisor}
     for child in sorted(supervisor.children(recursive=True), key=lambda process: process.pid):
-        arguments = child.cmdline()
-        if "stream.worker" in arguments:
+        if child.name() == "stream.worker":
             found[f"worker {sum(name.startswith('worker') for name in found)}"] = child
-        elif "edge" in arguments:
+        elif "edge" in child.cmdline():
             found["edge"] = child
     return found
 

@@ -86,9 +86,7 @@ async def test_what_is_secret_in_a_uri_comes_back_nowhere(
         }
         log = tmp_path / "log"
         with log.open("wb") as written:
-            rig = Rig(embedded_broker, workers=1, environ=environ)
-            rig.supervisor._log = written
-            async with rig:
+            async with Rig(embedded_broker, workers=1, environ=environ, log=written) as rig:
                 outputs = rig.outputs
                 await rig.publish(requests)
                 await outputs.until(

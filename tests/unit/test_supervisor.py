@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -19,7 +20,6 @@ from stream.settings import WorkerSettings
 from stream.supervisor import Supervisor, WorkersFailed
 
 ROOT = Path(__file__).parents[2]
-STAND_IN = ROOT / "tests" / "stand_in_worker.py"
 
 
 @pytest.fixture(autouse=True)
@@ -45,14 +45,13 @@ class Stage:
             kafka_embedded=embedded,
             blob_store_url=(self._folder / "blobs").as_uri(),
         )
-        return Supervisor(settings, command=self.command(behave))
+        return Supervisor(settings, worker=self.worker(behave))
 
-    def command(self, behave: str) -> list[str]:
-        stand_in = [sys.executable, "-I", "-S", str(STAND_IN)]
-        return [*stand_in, "--diary", str(self.path), "--behave", behave]
+    def worker(self, behave: str) -> list[str]:
+        return ["tests.stand_in_worker", "--diary", str(self.path), "--behave", behave]
 
     def count(self, what: str) -> int:
-        return self.path.read_text().count(f" {what}\n") if self.path.exists() else 0
+        return len(re.findall(f" {what}\\b", self.path.read_text())) if self.path.exists() else 0
 
     def alive(self) -> list[int]:
         """Stand-ins that run now, whoever started them."""
@@ -112,13 +111,10 @@ async def test_an_instance_id_is_stable_and_given_on_kafka_alone(
             await asyncio.wait_for(supervisor.ready(), 10)
             [pid] = supervisor.pids
             seen.append(pid)
-            arguments = psutil.Process(pid).cmdline()
-            assert ("--instance-id" in arguments) == (not embedded)
-            if not embedded:
-                after = arguments[arguments.index("--instance-id") + 1]
-                assert after == arguments[arguments.index("--id") + 1]
+            worker_id, _, *stable = stage.path.read_text().splitlines()[-1].split()
+            assert stable == ([] if embedded else ["as", worker_id])
             os.kill(pid, signal.SIGKILL)
-    assert len(set(stage.path.read_text().split()[::2])) == 1
+    assert len({line.split()[0] for line in stage.path.read_text().splitlines()}) == 1
 
 
 async def test_one_that_dies_again_and_again_is_started_after_pauses_that_grow(
@@ -251,7 +247,7 @@ async def test_workers_end_when_their_supervisor_is_killed(stage: Stage, tmp_pat
         "from stream.supervisor import Supervisor\n"
         "async def main():\n"
         "    settings = WorkerSettings(max_workers=2, blob_store_url=sys.argv[1])\n"
-        "    async with Supervisor(settings, command=sys.argv[2:]) as supervisor:\n"
+        "    async with Supervisor(settings, worker=sys.argv[2:]) as supervisor:\n"
         "        await supervisor.ready()\n"
         "        print('ready', flush=True)\n"
         "        await asyncio.sleep(60)\n"
@@ -263,7 +259,7 @@ async def test_workers_end_when_their_supervisor_is_killed(stage: Stage, tmp_pat
         "-c",
         script,
         blobs,
-        *stage.command("well"),
+        *stage.worker("well"),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -276,3 +272,56 @@ async def test_workers_end_when_their_supervisor_is_killed(stage: Stage, tmp_pat
     await stage.until(lambda: stage.count("orphaned") == 2)
     assert time.monotonic() - killed_at < 2
     assert stage.count("terminated") == 0
+    await stage.until(lambda: stage.alive() == [])
+
+
+def _fork_server(stage: Stage, supervisor: Supervisor) -> psutil.Process:
+    [server] = {pid for pid in stage.alive() if pid not in supervisor.pids}
+    return psutil.Process(server)
+
+
+async def test_workers_are_forked_anew_when_the_server_that_forks_them_was_killed(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with stage.supervisor(workers=2) as supervisor:
+        await asyncio.wait_for(supervisor.ready(), 10)
+        before = supervisor.pids
+        _fork_server(stage, supervisor).kill()
+        await stage.until(lambda: stage.count("started") == 4)
+        await asyncio.wait_for(supervisor.ready(), 10)
+        assert len(supervisor.pids) == 2
+        assert not set(before) & set(stage.alive())
+    assert stage.count("terminated") == 2
+    assert "died over" not in caplog.text, "an event was blamed"
+    assert stage.alive() == []
+
+
+async def test_a_worker_that_cannot_be_imported_is_a_bad_start(stage: Stage) -> None:
+    settings = WorkerSettings(blob_store_url=stage.path.with_name("blobs").as_uri())
+    async with Supervisor(settings, worker=["tests.nowhere"]) as supervisor:
+        with pytest.raises(WorkersFailed, match="does not start: exit code 1"):
+            await asyncio.wait_for(supervisor.ready(), 20)
+        assert supervisor.pids == []
+
+
+async def test_a_server_that_hangs_in_its_imports_is_killed(stage: Stage, tmp_path: Path) -> None:
+    imported = tmp_path / "imported"
+    (tmp_path / "endless.py").write_text(
+        f"import time\nwith open({str(imported)!r}, 'a') as file: print(file=file)\ntime.sleep(60)"
+    )
+    settings = WorkerSettings(blob_store_url=(tmp_path / "blobs").as_uri(), worker_timeout=2)
+    environ = os.environ | {"PYTHONPATH": str(tmp_path)}
+    async with Supervisor(settings, environ, worker=["endless"]):
+        await stage.until(lambda: imported.exists() and imported.read_text() == "\n\n")
+
+
+async def test_what_a_worker_raises_is_told_and_its_exit_code_is_1(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "raising.py").write_text("def main():\n    raise LookupError('no such thing')")
+    settings = WorkerSettings(blob_store_url=(tmp_path / "blobs").as_uri())
+    environ = os.environ | {"PYTHONPATH": str(tmp_path)}
+    async with Supervisor(settings, environ, worker=["raising"]) as supervisor:
+        with pytest.raises(WorkersFailed, match="exit code 1"):
+            await asyncio.wait_for(supervisor.ready(), 10)
+    assert "LookupError: no such thing" in capfd.readouterr().err
