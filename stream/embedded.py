@@ -95,6 +95,7 @@ class EmbeddedBroker:
             self._stop()
             raise
         logger.warning(NOTICE, self._bootstrap_servers)
+        threading.Thread(target=self._watch, args=(self._process,), daemon=True).start()
         return self
 
     def __exit__(
@@ -104,6 +105,12 @@ class EmbeddedBroker:
         trace: TracebackType | None,
     ) -> None:
         self._stop()
+
+    def _watch(self, process: subprocess.Popen[str]) -> None:
+        """Who uses it would wait for ever, and never hear why."""
+        exit_code = process.wait()
+        if self._process is process:  # nobody has stopped it
+            logger.critical("the embedded broker died, and all it held: exit code %d", exit_code)
 
     def _address(self) -> str:
         process = self._process

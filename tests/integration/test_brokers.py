@@ -197,6 +197,20 @@ class TestEmbeddedBroker:
         assert "newest 5 MiB of each partition" in caplog.text
         assert "no production broker" in caplog.text
 
+    def test_its_death_is_told(self, caplog: pytest.LogCaptureFixture) -> None:
+        with EmbeddedBroker("told", 1) as broker:
+            psutil.Process(broker.pid).kill()
+            deadline = time.monotonic() + _PATIENCE_S
+            while "the embedded broker died" not in caplog.text and time.monotonic() < deadline:
+                time.sleep(0.01)
+        assert "the embedded broker died, and all it held: exit code -9" in caplog.text
+
+    def test_it_ends_without_a_word(self, caplog: pytest.LogCaptureFixture) -> None:
+        with EmbeddedBroker("told", 1) as broker:
+            process = psutil.Process(broker.pid)
+        assert not process.is_running()
+        assert "died" not in caplog.text
+
     def test_it_keeps_only_the_newest_five_mebibytes_of_a_partition(
         self, embedded_broker: Broker
     ) -> None:
