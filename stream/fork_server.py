@@ -27,6 +27,7 @@ from stream.io.thread_names import name_thread
 
 _MOST_BYTES = 64 * 1024
 _STANDARD_STREAMS = 2
+EXIT_FAILED = 1
 
 
 class ForkServer:
@@ -85,7 +86,10 @@ class ForkServer:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         pid = os.fork()
         if pid == 0:
-            self._become_worker(json.loads(order), descriptors)
+            try:
+                self._become_worker(json.loads(order), descriptors)
+            finally:
+                os._exit(EXIT_FAILED)  # whatever happened: no second server
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         self._forked.add(pid)
         for descriptor in descriptors:
@@ -109,17 +113,14 @@ class ForkServer:
             os.close(descriptor)
         name_thread(self._module.__name__)
         sys.argv = [self._module.__name__, *self._arguments, *arguments]
-        code = 1
         try:
             self._module.main()
-            code = 0
         except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+            os._exit(end.code if isinstance(end.code, int) else EXIT_FAILED)
         except BaseException:  # noqa: BLE001 - this is the process's end
             traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            os._exit(code)
+            os._exit(EXIT_FAILED)
+        os._exit(0)
 
 
 def main() -> None:

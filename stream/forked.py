@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import IO
 
+from stream.fork_server import EXIT_FAILED
+
 _MOST_BYTES = 64 * 1024
 _STOP_TIMEOUT_S = 5.0
-#: of a worker whose fork server is gone: its death is no fault of what it worked on
-_EXIT_WITHOUT_SERVER = 1
 
 
 class ForkServerEnded(RuntimeError):
@@ -182,7 +182,7 @@ class ForkedWorkers:
                 raise ConnectionResetError
             socket.send_fds(self._connection, [order], theirs)
         except OSError:
-            process.has_ended(_EXIT_WITHOUT_SERVER)
+            process.has_ended(EXIT_FAILED)
         else:
             self._asked.append(process)
         finally:
@@ -210,13 +210,16 @@ class ForkedWorkers:
             self._running.pop(said["ended"]).has_ended(said["code"])
 
     def _lose(self, connection: socket.socket) -> None:
-        """The server is gone, and with it who would tell how a worker ended."""
+        """The server is gone, and with it who would tell how a worker ended.
+
+        Not by a signal, it is said then, for that would be blamed on what they worked on.
+        """
         asyncio.get_running_loop().remove_reader(connection)
         connection.close()
         self._connection = None
         for process in (*self._running.values(), *self._asked):
             process.kill()
-            process.has_ended(_EXIT_WITHOUT_SERVER)
+            process.has_ended(EXIT_FAILED)
         self._running.clear()
         self._asked.clear()
 

@@ -111,6 +111,14 @@ class Supervisor:
         self._notes_folder = Path()
 
     async def __aenter__(self) -> Self:
+        try:
+            await self._begin()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def _begin(self) -> None:
         self._stack.push_async_callback(self._workers.close)
         await self._workers.start()  # its imports take the longest
         if self._settings.metrics_port is not None:
@@ -123,7 +131,6 @@ class Supervisor:
         await tell_of_former(self._producer, self._settings.topics, self._notes_folder)
         self._tasks = [asyncio.create_task(self._keep(slot)) for slot in self._slots]
         self._tasks.append(asyncio.create_task(self._sweep_blobs()))
-        return self
 
     async def __aexit__(
         self,

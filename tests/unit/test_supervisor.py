@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from stream import supervisor as supervising
+from stream.scraping import MetricsPortTaken
 from stream.settings import WorkerSettings
 from stream.supervisor import Supervisor, WorkersFailed
 
@@ -325,3 +327,11 @@ async def test_what_a_worker_raises_is_told_and_its_exit_code_is_1(
         with pytest.raises(WorkersFailed, match="exit code 1"):
             await asyncio.wait_for(supervisor.ready(), 10)
     assert "LookupError: no such thing" in capfd.readouterr().err
+
+
+async def test_what_cannot_begin_leaves_nothing_behind(stage: Stage) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = WorkerSettings(metrics_host="127.0.0.1", metrics_port=taken.getsockname()[1])
+        with pytest.raises(MetricsPortTaken):
+            await Supervisor(settings, worker=stage.worker("well")).__aenter__()
+    assert stage.alive() == []
