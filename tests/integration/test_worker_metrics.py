@@ -120,6 +120,7 @@ async def holding_server() -> AsyncIterator[tuple[str, asyncio.Event]]:
         host, port = runner.addresses[0][:2]
         yield f"http://{host}:{port}", release
     finally:
+        release.set()  # a cleanup would wait for who is held
         await runner.cleanup()
 
 
@@ -207,10 +208,10 @@ async def _said_what_happened(broker: Broker, tmp_path: Path) -> None:
         waits = {"id": "held", "operation": "embed", "image": {"uri": f"{held}/a.jpg"}}
         await (await producer.enqueue(broker.topics.images, orjson.dumps(waits), partition=1))
         scraped = await worker.until(
-            lambda s: total(s, "facestream_consumer_lag_events") == 1, "one is not committed"
+            lambda s: total(s, "facestream_in_flight_events", lane="bulk") == 1, "one is in flight"
         )
+        assert total(scraped, "facestream_consumer_lag_events") == 1
         assert total(scraped, "facestream_consumer_lag_events", partition="1") == 1
-        assert total(scraped, "facestream_in_flight_events", lane="bulk") == 1
         release.set()
         await worker.until(
             lambda s: total(s, "facestream_consumer_lag_events") == 0, "it is committed"
