@@ -12,9 +12,7 @@ import aiohttp
 from benchmarks.arrivals import Arrivals
 from stream.io.producer import Producer
 from stream.settings import WorkerSettings
-from stream.supervisor import Supervisor
-
-WORKER = ("stream.worker",)
+from stream.supervisor import WORKER, Supervisor
 
 
 class RunningEdge(Protocol):

@@ -17,7 +17,7 @@ from benchmarks.edge_side import ROUTES
 from benchmarks.ground import Given
 from benchmarks.http_callers import call
 from benchmarks.photographs import PhotographSet
-from benchmarks.processes import Processes, parts_of_up, workers_of_up
+from benchmarks.processes import Processes, parts_of_up, workers_under
 from schemas.topics import DEFAULT_PARTITIONS, Operation
 
 _CALLERS = 16
@@ -79,7 +79,7 @@ async def measure_footprint(order: FootprintOrder, given: Given) -> FootprintRep
             paths = order.photographs.sample(order.images)
             await call(session, address, Batch(order.operation, paths, 1), _CALLERS, headers)
             last_pss = _pss_of(pid)
-            workers = workers_of_up(pid)
+            workers = len(workers_under(pid))
     return FootprintReport(
         photographs=order.photographs.name,
         operation=order.operation,

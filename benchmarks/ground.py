@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.brokers import BenchBroker, open_broker
-from benchmarks.deployment import WORKER, Deployment, StartEdge
+from benchmarks.deployment import Deployment, StartEdge
 from schemas.topics import DEFAULT_PARTITIONS
 from stream.settings import WorkerSettings
+from stream.supervisor import WORKER
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,11 +98,11 @@ def parts_of_up(pid: int) -> dict[str, list[int]]:
     return found
 
 
-def workers_of_up(pid: int) -> int:
-    """How many workers it has."""
+def workers_under(pid: int) -> list[int]:
+    """The workers that a process has, through what forks them."""
     import psutil
 
-    return sum(psutil.Process(one).name() == "stream.worker" for one in tree(pid))
+    return [one for one in tree(pid) if psutil.Process(one).name() == "stream.worker"]
 
 
 def machine_cpu_s() -> float:

@@ -34,7 +34,7 @@ _REPORT_S = 5.0
 class CrashLog:
     """Counts the deaths by event, from the topic's beginning on, in a thread of its own.
 
-    It reads from `start` on; `async with` returns once everything that was there has been read.
+    `start` it before the `with` block, which begins once everything that was there has been read.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
@@ -55,7 +55,7 @@ class CrashLog:
         )
 
     def start(self) -> None:
-        """Begin to read, ahead of the `with` block."""
+        """Begin to read."""
         self._thread.start()
 
     def deaths(self, position: Position) -> int:
@@ -63,8 +63,6 @@ class CrashLog:
         return self._deaths[position]
 
     async def __aenter__(self) -> Self:
-        if self._thread.ident is None:
-            self.start()
         try:
             await self._caught_up.wait()
         except asyncio.CancelledError:

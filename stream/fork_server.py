@@ -23,11 +23,14 @@ import traceback
 from contextlib import suppress
 from types import ModuleType
 
+from setproctitle import setproctitle
+
 from stream.io.thread_names import name_thread
 
-_MOST_BYTES = 64 * 1024
-_STANDARD_STREAMS = 2
+#: of an order, and of what is told
+MOST_BYTES = 64 * 1024
 EXIT_FAILED = 1
+_STDIN_AND_STDOUT = 2
 
 
 class ForkServer:
@@ -59,7 +62,7 @@ class ForkServer:
             while not self._told_to_end:
                 ready = {key.fileobj for key, _ in selector.select()}
                 if self._woken in ready:
-                    os.read(self._woken, _MOST_BYTES)
+                    os.read(self._woken, MOST_BYTES)
                     self._tell_of_the_ended()
                 if self._connection in ready and not self._take_order():
                     return
@@ -79,7 +82,7 @@ class ForkServer:
 
     def _take_order(self) -> bool:
         """False where nobody gives orders any more."""
-        order, descriptors, *_ = socket.recv_fds(self._connection, _MOST_BYTES, _STANDARD_STREAMS)
+        order, descriptors, *_ = socket.recv_fds(self._connection, MOST_BYTES, _STDIN_AND_STDOUT)
         if not order:
             return False
         # SIGTERM is for the child as soon as its number is told: it must not meet our handler
@@ -111,8 +114,9 @@ class ForkServer:
             os.close(descriptor)
         for descriptor in (self._woken, self._wakes, self._connection.detach()):
             os.close(descriptor)
-        name_thread(self._module.__name__)
         sys.argv = [self._module.__name__, *self._arguments, *arguments]
+        setproctitle(" ".join(sys.argv))  # `ps` tells one worker from another
+        name_thread(self._module.__name__)
         try:
             self._module.main()
         except SystemExit as end:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
@@ -13,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import IO
 
-from stream.fork_server import EXIT_FAILED
+from stream.fork_server import EXIT_FAILED, MOST_BYTES
 
-_MOST_BYTES = 64 * 1024
+log = logging.getLogger(__name__)
+
 _STOP_TIMEOUT_S = 5.0
 
 
@@ -124,6 +126,7 @@ class ForkedWorkers:
         self._connection: socket.socket | None = None
         self._asked: deque[ForkedProcess] = deque()
         self._running: dict[int, ForkedProcess] = {}
+        self._closing = False
 
     async def start(self) -> None:
         """Start the server, unless it runs. Does not wait for its imports."""
@@ -192,7 +195,7 @@ class ForkedWorkers:
     def _hear(self, connection: socket.socket) -> None:
         while True:
             try:
-                said = connection.recv(_MOST_BYTES)
+                said = connection.recv(MOST_BYTES)
             except BlockingIOError:
                 return
             except OSError:
@@ -217,6 +220,8 @@ class ForkedWorkers:
         asyncio.get_running_loop().remove_reader(connection)
         connection.close()
         self._connection = None
+        if not self._closing:
+            log.error("what workers are forked from has died: they are ended, and forked anew")
         for process in (*self._running.values(), *self._asked):
             process.kill()
             process.has_ended(EXIT_FAILED)
@@ -228,6 +233,7 @@ class ForkedWorkers:
         server = self._server
         if server is None:
             return
+        self._closing = True
         with suppress(ProcessLookupError):
             server.terminate()
         try:

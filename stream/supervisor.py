@@ -52,6 +52,10 @@ NATIVE_LIBRARIES = {
 _SWEEP_S = 600.0
 
 
+#: a module whose `main` is a worker's, and arguments that all of them have
+WORKER = ("stream.worker",)
+
+
 class WorkersFailed(RuntimeError):
     """No worker came up; the message says how the last one ended."""
 
@@ -88,9 +92,8 @@ class Supervisor:
         environ: Mapping[str, str] | None = None,
         *,
         log: IO[bytes] | None = None,
-        worker: Sequence[str] = ("stream.worker",),
+        worker: Sequence[str] = WORKER,
     ) -> None:
-        """worker: a module whose `main` is a worker's, and arguments that all of them have."""
         self._settings = settings
         environ = {**NATIVE_LIBRARIES, **(os.environ if environ is None else environ)}
         self._workers = ForkedWorkers(worker, environ, log)

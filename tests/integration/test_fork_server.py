@@ -6,12 +6,9 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 from stream.supervisor import NATIVE_LIBRARIES
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc tells of threads on Linux")
 def test_it_has_one_thread_when_it_forks() -> None:
     """A fork copies what other threads have locked, and not the threads."""
     told = subprocess.run(

@@ -20,6 +20,8 @@ import numpy as np
 import psutil
 import pytest
 
+from benchmarks.processes import workers_under
+
 _READY = re.compile(r"Ready: (?P<url>http://\S+)/docs, API_KEY=(?P<key>\S+)")
 
 
@@ -111,11 +113,8 @@ async def test_what_says_that_it_is_ready_answers_and_a_dead_edge_is_back_within
         assert await status(running.url) == 401
 
         (edge,) = running.edges
-        workers = [
-            child.pid
-            for child in psutil.Process(running.process.pid).children(recursive=True)
-            if child.name() == "stream.worker"
-        ]
+        workers = workers_under(running.process.pid)
+        assert len(workers) == 1
         edge.kill()
         killed_at = time.monotonic()
         while True:

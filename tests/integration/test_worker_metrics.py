@@ -23,6 +23,7 @@ from aiohttp import web
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from benchmarks.processes import workers_under
 from stream.io.producer import Producer
 from tests.brokers import Broker, on_embedded
 from tests.rig import Outputs, by_reference
@@ -55,8 +56,7 @@ class Running:
 
     @property
     def workers(self) -> list[psutil.Process]:
-        children = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in children if child.name() == "stream.worker"]
+        return [psutil.Process(pid) for pid in workers_under(self.process.pid)]
 
 
 def total(scraped: list[Sample], name: str, **labels: str) -> float:
@@ -163,22 +163,7 @@ async def _said_what_happened(broker: Broker, tmp_path: Path) -> None:
         running(broker, tmp_path, f"{tmp_path.as_uri()}/,{held}/") as worker,
         Producer(broker.kafka_settings.librdkafka()) as producer,
     ):
-        with Outputs(broker) as outputs:
-            for number, value in enumerate(values):
-                lane = broker.topics.requests if number == 0 else broker.topics.images
-                sent = await producer.enqueue(lane, value, partition=number % _PARTITIONS)
-                await sent
-            scraped = await worker.until(
-                lambda s: (
-                    total(s, "facestream_events_total") >= len(values)
-                    and total(s, "facestream_consumer_lag_events") == 0
-                ),
-                "all settled and committed",
-            )
-            await outputs.until(
-                lambda: sum(outcomes_of(outputs).values()) >= len(values), 20, "all results"
-            )
-            expected = outcomes_of(outputs)
+        scraped, expected = await _all_settled(worker, broker, producer, values)
         told = Counter[tuple[str, str]]()
         for sample in scraped:
             if sample.name == "facestream_events_total":
@@ -205,33 +190,61 @@ async def _said_what_happened(broker: Broker, tmp_path: Path) -> None:
         lanes = (broker.topics.requests, broker.topics.images)
         assert ends == {(lane, str(number)) for lane in lanes for number in range(_PARTITIONS)}
 
-        waits = {"id": "held", "operation": "embed", "image": {"uri": f"{held}/a.jpg"}}
-        await (await producer.enqueue(broker.topics.images, orjson.dumps(waits), partition=1))
-        scraped = await worker.until(
-            lambda s: total(s, "facestream_in_flight_events", lane="bulk") == 1, "one is in flight"
-        )
-        assert total(scraped, "facestream_consumer_lag_events") == 1
-        assert total(scraped, "facestream_consumer_lag_events", partition="1") == 1
-        release.set()
-        await worker.until(
-            lambda s: total(s, "facestream_consumer_lag_events") == 0, "it is committed"
-        )
+        image = {"uri": f"{held}/a.jpg"}
+        waits = orjson.dumps({"id": "held", "operation": "embed", "image": image})
+        await _one_in_flight(worker, broker, producer, waits, release)
+        await _a_killed_one_begins_at_zero(worker)
 
-        worker.workers[0].kill()
+
+async def _all_settled(
+    worker: Running, broker: Broker, producer: Producer, values: list[bytes]
+) -> tuple[list[Sample], Counter[tuple[str, str]]]:
+    """What is told once these are settled and committed, and what came out of them."""
+    with Outputs(broker) as outputs:
+        for number, value in enumerate(values):
+            lane = broker.topics.requests if number == 0 else broker.topics.images
+            await (await producer.enqueue(lane, value, partition=number % _PARTITIONS))
         scraped = await worker.until(
             lambda s: (
-                total(s, "facestream_worker_starts_total") == _WORKERS + 1
-                and total(s, "facestream_worker_up") == _WORKERS
+                total(s, "facestream_events_total") >= len(values)
+                and total(s, "facestream_consumer_lag_events") == 0
             ),
-            "another process is there",
+            "all settled and committed",
         )
-        starts = {
-            s.labels["worker"]: s.value
-            for s in scraped
-            if s.name == "facestream_worker_starts_total"
-        }
-        (again,) = (worker_id for worker_id, count in starts.items() if count == 2)
-        assert total(scraped, "facestream_events_total", worker=again) == 0
+        await outputs.until(
+            lambda: sum(outcomes_of(outputs).values()) >= len(values), 20, "all results"
+        )
+        return scraped, outcomes_of(outputs)
+
+
+async def _one_in_flight(
+    worker: Running, broker: Broker, producer: Producer, waits: bytes, release: asyncio.Event
+) -> None:
+    """While its image is waited for it is in flight and not committed; then it is."""
+    await (await producer.enqueue(broker.topics.images, waits, partition=1))
+    scraped = await worker.until(
+        lambda s: total(s, "facestream_in_flight_events", lane="bulk") == 1, "one is in flight"
+    )
+    assert total(scraped, "facestream_consumer_lag_events") == 1
+    assert total(scraped, "facestream_consumer_lag_events", partition="1") == 1
+    release.set()
+    await worker.until(lambda s: total(s, "facestream_consumer_lag_events") == 0, "it is committed")
+
+
+async def _a_killed_one_begins_at_zero(worker: Running) -> None:
+    worker.workers[0].kill()
+    scraped = await worker.until(
+        lambda s: (
+            total(s, "facestream_worker_starts_total") == _WORKERS + 1
+            and total(s, "facestream_worker_up") == _WORKERS
+        ),
+        "another process is there",
+    )
+    starts = {
+        s.labels["worker"]: s.value for s in scraped if s.name == "facestream_worker_starts_total"
+    }
+    (again,) = (worker_id for worker_id, count in starts.items() if count == 2)
+    assert total(scraped, "facestream_events_total", worker=again) == 0
 
 
 async def test_a_taken_port_is_named_in_one_line_and_nothing_is_started(

@@ -12,6 +12,7 @@ from statistics import median
 
 import psutil
 
+from benchmarks.processes import workers_under
 from tests.soak import SOAK
 
 #: share of a run after which memory is flat: buffers are filled and every kind of image was seen
@@ -49,13 +50,11 @@ def growth(values: Sequence[float]) -> float:
 def processes_of_up(pid: int) -> dict[str, psutil.Process]:
     """Supervisor, edge and workers, by name."""
     supervisor = psutil.Process(pid)
-    found = {"supervisor": supervisor}
-    for child in sorted(supervisor.children(recursive=True), key=lambda process: process.pid):
-        if child.name() == "stream.worker":
-            found[f"worker {sum(name.startswith('worker') for name in found)}"] = child
-        elif "edge" in child.cmdline():
-            found["edge"] = child
-    return found
+    workers = {
+        f"worker {number}": psutil.Process(one) for number, one in enumerate(workers_under(pid))
+    }
+    (edge,) = (child for child in supervisor.children() if "edge" in child.cmdline())
+    return {"supervisor": supervisor, "edge": edge} | workers
 
 
 @contextmanager

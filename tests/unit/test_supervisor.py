@@ -88,6 +88,9 @@ async def test_all_are_started_and_at_work_when_it_is_ready_and_stopped_at_the_e
         await asyncio.wait_for(supervisor.ready(), 10)
         assert len(set(supervisor.pids)) == 2
         assert stage.count("started") == 2
+        titles = [" ".join(psutil.Process(pid).cmdline()) for pid in supervisor.pids]
+        for number, title in enumerate(titles):
+            assert re.match(rf"tests\.stand_in_worker .*--id \S+-{number} ", title), title
         assert stage.count("terminated") == 0
     assert stage.count("terminated") == 2
     assert stage.count("started") == 2
@@ -294,6 +297,7 @@ async def test_workers_are_forked_anew_when_the_server_that_forks_them_was_kille
         assert len(supervisor.pids) == 2
         assert not set(before) & set(stage.alive())
     assert stage.count("terminated") == 2
+    assert caplog.text.count("what workers are forked from has died") == 1
     assert "died over" not in caplog.text, "an event was blamed"
     assert stage.alive() == []
 
