@@ -38,7 +38,7 @@ def _on_onnxruntime(folder: Path, settings: ModelSettings) -> tuple[dict[str, An
             folder,
             settings.threads_per_session,
             chain(provider),
-            without_prelu=provider == CPU,
+            rewritten=provider == CPU,
         )
         # a build may have a provider that this machine has no device or no libraries for
         if all(model.session.get_providers()[0] == provider for model in models.values()):

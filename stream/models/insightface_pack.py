@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.models.onnx_graph import write_without_prelu
+from stream.models.onnx_graph import write_faster
 from stream.models.protocols import Attributes, Floats, Image
 from stream.models.sessions import Provider, loading, session_options
 from stream.vision.landmarks import MIRROR_106, upright_square
@@ -37,12 +37,12 @@ CROP_MARGIN = 1.5  # landmark.py and attribute.py: the crop's side in the box's 
 
 
 def load(
-    folder: Path, threads: int, providers: list[Provider], *, without_prelu: bool = False
+    folder: Path, threads: int, providers: list[Provider], *, rewritten: bool = False
 ) -> dict[str, Any]:
     """InsightFace's model objects by their task; of two with one task the first by file name,
     as in `FaceAnalysis`. Each has its file in `model_file`, and in `session` what computes it.
 
-    `without_prelu`: see stream/models/onnx_graph.py.
+    `rewritten`: see stream/models/onnx_graph.py.
     Raises `PackUnavailable` for a file that is damaged.
     """
     defer_imports()
@@ -54,7 +54,7 @@ def load(
     with TemporaryDirectory(prefix="facestream-") as copies:
         for path in sorted(folder.glob("*.onnx")):
             with loading(path):
-                network = write_without_prelu(path, Path(copies)) if without_prelu else path
+                network = write_faster(path, Path(copies)) if rewritten else path
                 model = get_model(str(network), sess_options=session_options(threads), **whole)
             if model is not None:
                 model.model_file = str(path)

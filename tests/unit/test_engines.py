@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from stream.models import engines, insightface_pack, openvino_session
 from stream.models.download import PackUnavailable
-from stream.models.openvino_graph import in_wider_groups
+from stream.models.grouped_weights import in_wider_groups
 from stream.models.sessions import CPU, CUDA, TENSORRT, candidates, chain
 from stream.models.settings import ExecutionProvider, ModelSettings
 
@@ -86,10 +86,10 @@ class Machine:
         monkeypatch.setattr(insightface_pack, "load", self._load)
 
     def _load(
-        self, _folder: Path, _threads: int, providers: list[Any], *, without_prelu: bool
+        self, _folder: Path, _threads: int, providers: list[Any], *, rewritten: bool
     ) -> dict[str, Any]:
         asked = [one if isinstance(one, str) else one[0] for one in providers]
-        assert without_prelu == (asked[0] == CPU)
+        assert rewritten == (asked[0] == CPU)
         used = [name for name in asked if name in self._working]
         session = SimpleNamespace(get_providers=lambda: used)
         return {"detection": SimpleNamespace(session=session)}
