@@ -15,7 +15,7 @@ from stream.numbers import numbers
 from stream.vision.crop import crop, face_size_px, in_frame
 from stream.vision.geometry import ratios
 from stream.vision.landmarks import to_68
-from stream.vision.pose import head_pose, insightface_pose
+from stream.vision.pose import Head, fit_head, insightface_pose
 from stream.vision.quality import blur_score, frontal_alignment, illumination, overall
 from stream.vision.skin import individual_typology_angle, skin_tone
 from stream.vision.symmetry import symmetry
@@ -44,7 +44,9 @@ def analyze_face(models: FaceModels, seen: SeenFace) -> results.Analysis:
     points_68 = _points_68(points_106, points_3d)
     genderage = models.genderage
     attributes = None if genderage is None else genderage.estimate(image, box, points_106)
-    pose = _pose(points_68, points_3d, models.mean_shape_68)
+    in_depth = points_3d is not None and models.mean_shape_68 is not None
+    head = None if points_68 is None or in_depth else fit_head(points_68)
+    pose = _pose(head, points_3d, models.mean_shape_68)
     return results.Analysis(
         age=None if attributes is None else min(max(attributes.age_years, 0), 150),
         gender=None if attributes is None else attributes.gender,
@@ -53,7 +55,7 @@ def analyze_face(models: FaceModels, seen: SeenFace) -> results.Analysis:
         landmarks_106=None if points_106 is None else numbers(points_106 * seen.reduced_by),
         pose=pose,
         quality=None if face is None else _quality(seen, face, pose),
-        symmetry_score=_symmetry(points_68 if points_3d is None else points_3d, pose),
+        symmetry_score=_symmetry(points_68 if points_3d is None else points_3d, pose, head),
         skin_tone=None if points_68 is None else _skin_tone(image, points_68),
         expression=None if face is None else _expression(models.emotion, face),
         geometry=None if points_68 is None else _geometry(points_68),
@@ -76,19 +78,17 @@ def _points_68(points_106: Floats | None, points_3d: Floats | None) -> Floats | 
 
 
 def _pose(
-    points_68: Floats | None, points_3d: Floats | None, mean_shape: NDArray[np.float64] | None
+    head: Head | None, points_3d: Floats | None, mean_shape: NDArray[np.float64] | None
 ) -> results.Pose | None:
     """InsightFace's own where the pack has the model for it."""
-    angles = None
+    angles = None if head is None else head.angles
     if points_3d is not None and mean_shape is not None:
         angles = insightface_pose(points_3d, mean_shape)
-    elif points_68 is not None:
-        angles = head_pose(points_68)
     return None if angles is None else results.Pose(**angles._asdict())
 
 
-def _symmetry(points: Floats | None, pose: results.Pose | None) -> float | None:
-    return None if points is None or pose is None else symmetry(points, pose.yaw)
+def _symmetry(points: Floats | None, pose: results.Pose | None, head: Head | None) -> float | None:
+    return None if points is None or pose is None else symmetry(points, pose.yaw, head)
 
 
 def _quality(seen: SeenFace, face: Image, pose: results.Pose | None) -> results.Quality:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from stream.vision.canonical_face import CANONICAL_FACE
 from stream.vision.landmarks import JAW, MIRROR_68
+from stream.vision.pose import Angles, fit_head
 
 Shape = NDArray[np.float64]
 Points = NDArray[np.float32]
@@ -101,3 +102,9 @@ class Camera:
         scale = self.focal_px / (self.distance - turned[:, 2:])
         seen: Points = (turned[:, :2] * scale + self.principal).astype(np.float32)
         return seen
+
+
+def head_pose(points: NDArray[np.float32]) -> Angles | None:
+    """As the analysis has it without `1k3d68`."""
+    head = fit_head(points)
+    return None if head is None else head.angles

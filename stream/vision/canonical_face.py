@@ -12,7 +12,7 @@ from stream.vision.landmarks import (
 )
 
 # Factored out of the landmarks of 448 LFW faces and their mirror images (rigid heads, least
-# squares, the poses of `head_pose`). InsightFace's meanshape_68 is another annotation: its nose is
+# squares, the angles of `fit_head`). InsightFace's meanshape_68 is another annotation: its nose is
 # shorter by a fifth of the eyes' distance and its jaw lies on the head, where the 106 points follow
 # the outline that the camera sees. Laid over the 106 points it makes pitch a third of what it is.
 _HALF = {

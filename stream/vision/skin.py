@@ -178,9 +178,15 @@ def _dominant(lab: Lab, weights: Floats, starts: list[Lab]) -> Lab:
 
 def _mode(lab: Lab, weights: Floats, start: Lab) -> tuple[float, Lab]:
     """The density's nearest maximum: its height, and where it is, (3,)."""
+    half_squares = np.einsum("nc,nc->n", lab, lab) / 2
     mode = start
     for _ in range(100):
-        near = weights * np.exp(-np.square(lab - mode).sum(axis=1) / (2 * KERNEL_DELTA_E**2))
+        # -½ |colour - mode|² = colour · mode - ½ |colour|² - ½ |mode|²
+        near = lab @ mode
+        near -= half_squares
+        near -= mode @ mode / 2
+        near /= KERNEL_DELTA_E**2
+        near = weights * np.exp(near, out=near)
         moved = near @ lab / near.sum()
         step = float(np.abs(moved - mode).max())
         mode = moved

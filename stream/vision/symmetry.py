@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from stream.vision.canonical_face import CANONICAL_FACE, INNER
 from stream.vision.landmarks import MIRROR_68, eye_distance
-from stream.vision.pose import Matrix, fit_head
+from stream.vision.pose import Head, Matrix, fit_head
 
 MOST_YAW = 25.0
 """Degrees: of a face that is turned further, too little of one side is seen."""
@@ -17,8 +17,11 @@ ASYMMETRIC_EYE_DISTANCES = 0.25
 _LEAST_PX = 1.0
 
 
-def symmetry(points: NDArray[np.float32], yaw: float | None) -> float | None:
-    """points: (68, 2) px, picked from the 106, or (68, 3) px of 1k3d68; yaw: degrees, of the pose.
+def symmetry(
+    points: NDArray[np.float32], yaw: float | None, head: Head | None = None
+) -> float | None:
+    """points: (68, 2) px, picked from the 106, or (68, 3) px of 1k3d68; yaw: degrees, of the pose;
+    head: what `fit_head` finds in two-dimensional points, where it is known already.
     Returns [0, 1]: 1 when the face equals its mirror image.
 
     Brows, eyes, nose and lips are turned to the front, in three dimensions: where only two are
@@ -31,7 +34,9 @@ def symmetry(points: NDArray[np.float32], yaw: float | None) -> float | None:
     """
     if yaw is None or not abs(yaw) <= MOST_YAW:
         return None
-    solid = _lifted(points) if points.shape == (68, 2) else _measured(points)
+    solid = (
+        _lifted(points, head or fit_head(points)) if points.shape == (68, 2) else _measured(points)
+    )
     if solid is None:
         return None
     mirrored = solid[MIRROR_68] * (-1, 1, 1)
@@ -45,10 +50,9 @@ def _measured(points: NDArray[np.float32]) -> Matrix | None:
     return None if eye_distance(points) < _LEAST_PX else points.astype(np.float64)
 
 
-def _lifted(points: NDArray[np.float32]) -> Matrix | None:
+def _lifted(points: NDArray[np.float32], head: Head | None) -> Matrix | None:
     """(68, 2) px → (68, 3) of a head that looks ahead: where each point's ray meets the canonical
     face's plane of the same depth. Zeros for the jaw."""
-    head = fit_head(points)
     if head is None:
         return None
     rays = head.rays(points.astype(np.float64))

@@ -47,10 +47,11 @@ SANE: dict[str, Any] = {
     "side_px": 96,
     "margin": 1.5,
     "target": _FACE[::-1] / 2,
+    "head": None,
     "mean_shape": np.column_stack([_FACE - 200, np.cos(np.arange(68))]),
 }
 OUTSIDE = "outside of the image"
-FIXED = {"side_px", "margin", "target", "mean_shape"}
+FIXED = {"side_px", "margin", "target", "head", "mean_shape"}
 
 
 def _spoilt(array: Any, value: float) -> Any:

@@ -10,8 +10,8 @@ from insightface.utils import transform
 
 from stream.models.insightface_pack import mean_shape_68
 from stream.vision.landmarks import MIRROR_68, NOSE_TIP
-from stream.vision.pose import head_pose, insightface_pose
-from tests.heads import MEAN, OTHERS, Camera, Points, Shape, rotation
+from stream.vision.pose import insightface_pose
+from tests.heads import MEAN, OTHERS, Camera, Points, Shape, head_pose, rotation
 
 WITHIN = 3.0  # degrees
 CAMERAS = {

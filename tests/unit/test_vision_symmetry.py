@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream.vision.pose import head_pose
+from stream.vision.pose import fit_head
 from stream.vision.symmetry import MOST_YAW, symmetry
 from tests.heads import (
     MEAN,
@@ -15,6 +15,7 @@ from tests.heads import (
     Shape,
     crooked,
     crooked_to_the_other_side,
+    head_pose,
     rotation,
 )
 
@@ -85,6 +86,12 @@ def test_of_points_in_space_the_turn_is_known() -> None:
         assert symmetry(skewed, yaw) == pytest.approx(
             symmetry((CROOKED["long, to the left"] * 50).astype(np.float32), 0), abs=1e-3
         )
+
+
+def test_a_head_that_is_known_already_is_not_looked_for_again() -> None:
+    points, another = (Camera().sees(CROOKED["to the left"], yaw=yaw) for yaw in (8, 20))
+    assert symmetry(points, 8, fit_head(points)) == symmetry(points, 8)
+    assert symmetry(points, 8, fit_head(another)) != symmetry(points, 8)
 
 
 @pytest.mark.parametrize("axes", [2, 3])
