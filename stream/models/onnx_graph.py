@@ -29,7 +29,7 @@ def write_faster(path: Path, folder: Path) -> Path:
     import onnx
 
     network = onnx.load(path)
-    if not _Rewriting(network).done():
+    if not _Rewriting(network).rewrite():
         return path
     copy = folder / path.name
     try:
@@ -48,8 +48,8 @@ class _Rewriting:
         self._network = network
         self._constants = {constant.name: constant for constant in network.graph.initializer}
 
-    def done(self) -> bool:
-        """Whether anything was rewritten."""
+    def rewrite(self) -> bool:
+        """Returns whether there was anything to rewrite."""
         graph = self._network.graph
         nodes = [new for node in graph.node for new in self._in_its_place(node)]
         nodes = self._with_siblings_joined(nodes)
@@ -135,23 +135,23 @@ class _Rewriting:
         return repr((node.input[0], list(weights.dims[1:]), weights.data_type, said)).encode()
 
     def _joined(self, family: list[Any]) -> Iterator[Any]:
-        from onnx import helper
+        from onnx import helper, numpy_helper
 
         eldest = family[0]
         name = eldest.output[0]
-        parts = [[self._numbers(node.input[place]) for node in family] for place in (1, 2)]
         weights, biases = (
-            np.concatenate([part for part in each if part is not None]) for each in parts
+            [numpy_helper.to_array(self._constants[node.input[place]]) for node in family]
+            for place in (1, 2)
         )
         inputs = [
             eldest.input[0],
-            self._constant(f"{name}/weights", weights),
-            self._constant(f"{name}/biases", biases),
+            self._constant(f"{name}/weights", np.concatenate(weights)),
+            self._constant(f"{name}/biases", np.concatenate(biases)),
         ]
         whole = helper.make_node("Conv", inputs, [f"{name}/joined"], f"{name}/joined")
         whole.attribute.extend(eldest.attribute)
         yield whole
-        sizes = [part.shape[0] for part in parts[0] if part is not None]
+        sizes = [len(part) for part in weights]
         yield self._split(f"{name}/joined", sizes, [node.output[0] for node in family])
 
     def _split(self, source: str, sizes: list[int], outputs: list[str]) -> Any:
