@@ -13,8 +13,10 @@ from benchmarks.batches import Batch, BenchmarkFailed, Run
 from benchmarks.cells import Cell, Order, SideName, enough
 from benchmarks.processes import Processes, machine_cpu_s
 
-#: images of the warm-up, for each process
+#: images of the first warm-up, for each process
 _WARM_UP_IMAGES = 8
+#: of a cell's time, at least, that the last warm-up lasts: before that a side is slower
+_WARM_UP_SHARE = 0.25
 #: share of a cell's time that a side is measured by which is asked by callers
 _CALLERS_SHARE = 0.5
 
@@ -96,22 +98,21 @@ class Comparison:
         return measured
 
     async def _cell(self, cell: Cell) -> Measured:
-        side, photographs = self._sides[cell.side], self._sets[cell.photographs]
-
-        def batch(images: int) -> Batch:
-            paths = photographs.sample(images)
-            return Batch(cell.operation, paths, self._order.max_faces)
-
-        few = _WARM_UP_IMAGES if cell.callers == 1 else 2 * _WARM_UP_IMAGES
-        warm_up = await side.run(batch(few), cell.callers)
+        side, files = self._sides[cell.side], len(self._sets[cell.photographs].paths)
+        seconds = self._order.seconds * (1 if cell.callers is None else _CALLERS_SHARE)
+        warm_up = _WARM_UP_IMAGES if cell.callers == 1 else 2 * _WARM_UP_IMAGES
+        run = await side.run(self._batch(cell, warm_up), cell.callers)
+        while self._order.images is None and run.elapsed_s < _WARM_UP_SHARE * seconds:
+            warm_up *= 2
+            run = await side.run(self._batch(cell, warm_up), cell.callers)
         images = self._order.images or self._images.setdefault(
-            _alike(cell),
-            enough(warm_up.images_per_s, self._seconds(cell), len(photographs.paths)),
+            _alike(cell), enough(run.images_per_s, seconds, files)
         )
-        return await self._measure(side, batch(images), cell.callers)
+        return await self._measure(side, self._batch(cell, images), cell.callers)
 
-    def _seconds(self, cell: Cell) -> float:
-        return self._order.seconds * (1 if cell.callers is None else _CALLERS_SHARE)
+    def _batch(self, cell: Cell, images: int) -> Batch:
+        paths = self._sets[cell.photographs].sample(images)
+        return Batch(cell.operation, paths, self._order.max_faces)
 
     async def _measure(self, side: Side, batch: Batch, callers: int | None) -> Measured:
         pids = side.pids

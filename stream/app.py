@@ -28,12 +28,14 @@ log = logging.getLogger(__name__)
 
 #: how long a rebalance waits for what is in work
 _DRAIN_S = 2.0
-#: how long a fetch waits for events: a partition that it did not ask for waits as long
+#: How long a broker waits for events: a partition that a fetch leaves out waits as long. The
+#: embedded one does not wake on new data.
 _FETCH_WAIT_MS = 100
-#: The embedded broker does not wake on new data and is asked often: less often while so many events
-#: are in hand, for each time costs half a millisecond of a core.
-_MANY_IN_HAND = 16
-_EMBEDDED_FETCH_WAIT_MS = {False: EMBEDDED_FETCH_WAIT_MS, True: 40}
+_EMBEDDED_FETCH_WAIT_MS = 0
+#: From asking a broker to asking it again, for each time costs more than half a millisecond of a
+#: core: at least, and at most, which a caller's request waits longer than without.
+_FETCH_PAUSE_S = (0.0, 0.02)
+_EMBEDDED_FETCH_PAUSE_S = (EMBEDDED_FETCH_WAIT_MS / 1000, 0.04)
 
 
 class TableManager(FaustTableManager):  # type: ignore[misc]  # Faust ships no types
@@ -55,6 +57,8 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
     lease: Lease
     #: on the embedded broker
     embedded: bool
+    #: how long it takes to compute an event
+    seconds_each: Callable[[], float]
     #: the partitions that this worker reads now
     held: set[Partition]
     #: whether the group has given it any share yet, be it an empty one
@@ -67,11 +71,14 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
 
     @property
     def fetch_max_wait_ms(self) -> int:
-        """Of a fetch that is sent now, from any thread."""
-        if not self.embedded:
-            return _FETCH_WAIT_MS
+        return _EMBEDDED_FETCH_WAIT_MS if self.embedded else _FETCH_WAIT_MS
+
+    @property
+    def fetch_pause_s(self) -> float:
+        """Half as long as what is in hand lasts now, within bounds; from any thread."""
         in_hand = sum(lane.in_flight for lane in self.lanes.values())
-        return _EMBEDDED_FETCH_WAIT_MS[in_hand >= _MANY_IN_HAND]
+        least_s, most_s = _EMBEDDED_FETCH_PAUSE_S if self.embedded else _FETCH_PAUSE_S
+        return min(max(in_hand * self.seconds_each() / 2, least_s), most_s)
 
     def load(self) -> Load:
         """What is in hand, and what is still to come."""
@@ -118,6 +125,7 @@ def build_app(
     *,
     instance_id: str | None,
     crash: Callable[[BaseException], None],
+    seconds_each: Callable[[], float],
 ) -> FaceApp:
     """An app that is ready to be started."""
     aiokafka_mended.mend()
@@ -126,6 +134,7 @@ def build_app(
     app = FaceApp(settings.consumer_group, **_faust_settings(settings, instance_id))
     app.transport = Transport(app.conf.broker_consumer, app)
     app.embedded = settings.kafka_embedded
+    app.seconds_each = seconds_each
     app.lanes = {}
     app.lease = Lease(settings.session_timeout_s, on_renewed=app.resume)
     app.held = set()

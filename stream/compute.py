@@ -16,6 +16,9 @@ from stream.io.thread_names import name_thread
 T = TypeVar("T")
 Steps = Generator[None, None, T]
 
+#: of about so many jobs
+_MEAN_OF = 8
+
 
 @dataclass(order=True, slots=True)
 class _Job(Generic[T]):
@@ -39,6 +42,8 @@ class ComputeThread:
         self._wake = threading.Condition()
         self._stopping = False
         self._step_started_at: float | None = None
+        #: seconds of a job, what ran in between left out; of the last ones, 0 before the first
+        self.mean_s = 0.0
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     def __enter__(self) -> Self:
@@ -90,11 +95,15 @@ class ComputeThread:
             return
         settle: Callable[[Any], None] | None = None
         outcome: object = None
+        took_s = 0.0
         try:
             steps = job.start()
             while not job.abandoned.is_set():
                 self._step_started_at = time.monotonic()
-                next(steps)
+                try:
+                    next(steps)
+                finally:
+                    took_s += time.monotonic() - self._step_started_at
                 self._run_more_urgent(job.priority)
             steps.close()
         except StopIteration as end:
@@ -103,6 +112,7 @@ class ComputeThread:
             settle, outcome = job.future.set_exception, _as_error(error)
         self._step_started_at = None
         if settle is not None:
+            self.mean_s += (took_s - self.mean_s) / _MEAN_OF
             self._tell(job, settle, outcome)
 
     def _run_more_urgent(self, priority: int) -> None:

@@ -19,6 +19,7 @@ Each point was measured on Faust 0.15.3 with aiokafka 0.14:
   caller's request would wait for the bulk lane. Here it asks after 10 ms; at once, it would leave
   out the partition whose record is just being taken. A fetch that leaves out partitions waits for
   the others, with Faust for 1.5 s: here as long as the app says.
+* It asks for the next event as soon as it has one: here no sooner than the app says.
 * What looks for partitions that hang fails, and the worker with it, where a position is asked for.
 * Only aiokafka knows whether the group still takes our heartbeats: here the lease is told.
 """
@@ -44,6 +45,8 @@ from stream.io.thread_names import name_thread
 
 _PREFETCH_BACKOFF_S = 0.01
 _POLL_S = 1.0
+#: uvloop's timers are as fine as this, and end too soon by up to as much
+_TIMER_S = 0.001
 _AGAIN_S = 0.25
 _LEAVE_S = 1.0
 #: so many messages are delivered before agents take them up: their queues hold more
@@ -270,14 +273,23 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         await super().on_partitions_assigned(assigned, generation_id)
 
     def _pace(self, fetcher: Any) -> None:
-        """Let each fetch wait as long as the app says when it is sent."""
-        requests = fetcher._get_actions_per_node  # noqa: SLF001 - no hook there
-        if hasattr(requests, "paced"):
+        """Ask a broker no sooner after the last time than the app says now."""
+        look = fetcher._get_actions_per_node  # noqa: SLF001 - no hook there
+        if hasattr(look, "paced"):
             return
+        asked_at: dict[int, float] = {}
 
-        def paced(assignment: Any) -> Any:
-            fetcher._fetch_max_wait_ms = self.app.fetch_max_wait_ms  # noqa: SLF001
-            return requests(assignment)
+        def paced(assignment: Any) -> tuple[Any, ...]:
+            fetches, resets, timeout_s, *others = look(assignment)
+            now, pause_s, due = time.monotonic(), self.app.fetch_pause_s, []
+            for node, fetch in fetches:
+                left_s = asked_at.get(node, 0.0) + pause_s - now
+                if left_s > 0:
+                    timeout_s = min(timeout_s, left_s + _TIMER_S)
+                else:
+                    asked_at[node] = now
+                    due.append((node, fetch))
+            return due, resets, timeout_s, *others
 
         paced.paced = True  # type: ignore[attr-defined]  # a mark
         fetcher._get_actions_per_node = paced  # noqa: SLF001

@@ -190,7 +190,11 @@ async def _work(worker: Worker, models: FaceModels, notes: CrashNotes, crash_log
 
 async def _consume(worker: Worker, processor: Processor) -> None:
     app = build_app(
-        worker.settings, processor.handle, instance_id=worker.instance_id, crash=worker.crash
+        worker.settings,
+        processor.handle,
+        instance_id=worker.instance_id,
+        crash=worker.crash,
+        seconds_each=lambda: worker.compute.mean_s,
     )
     worker.app = app
 

@@ -37,7 +37,7 @@ async def main(follower_pause_s: float) -> None:
     def crash(error: BaseException) -> None:
         raise error
 
-    app = build_app(settings, handle, instance_id=None, crash=crash)
+    app = build_app(settings, handle, instance_id=None, crash=crash, seconds_each=lambda: 0.0)
     app.on_partitions_assigned.connect(assigned)
     await app.start()
     await asyncio.Event().wait()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.cells import SIDES, Order, enough
+from benchmarks.batches import Batch, Run
+from benchmarks.cells import SIDES, Cell, Order, enough
+from benchmarks.comparison import Comparison, Home
 from benchmarks.dealing import dealt
 from benchmarks.photographs import PhotographSet
 
@@ -86,3 +90,43 @@ def test_no_worker_has_all_the_large_images(in_turn: bool) -> None:
     for size, partition in zip(sizes, dealt(sizes, partitions=8, workers=2), strict=True):
         shares[partition % 2 if in_turn else partition // 4] += size
     assert max(shares) < 1.01 * min(shares)
+
+
+class SlowAtFirst:
+    """Its first 20 images take 10 ms each, others 1 ms."""
+
+    name = "loop"
+    pids: list[int] = []  # noqa: RUF012 - as the protocol has it
+
+    def __init__(self) -> None:
+        self.home: Home = self
+        self.batches: list[int] = []
+
+    @asynccontextmanager
+    async def awake(self) -> AsyncIterator[None]:
+        yield
+
+    async def run(self, batch: Batch, callers: int | None) -> Run:
+        begun, images = sum(self.batches), len(batch.paths)
+        slow = min(images, max(0, 20 - begun))
+        self.batches.append(images)
+        elapsed_s = slow * 0.01 + (images - slow) * 0.001
+        return Run(elapsed_s, (1,) * images, (1.0,) * images, ({},) * images)
+
+
+async def test_a_side_is_warm_before_it_is_said_how_many_images_take_its_time() -> None:
+    paths = tuple(Path(str(number)) for number in range(200))
+    order = replace(
+        ORDER,
+        operations=("detect",),
+        sets=(PhotographSet("small", (), paths),),
+        sides=("loop",),
+        callers=(),
+        rounds=1,
+        seconds=1.0,
+    )
+    side = SlowAtFirst()
+    [measured] = await Comparison(order, {"loop": side}, None).rounds(lambda _: None)
+    one, both = (Cell("small", "detect", "loop", processes) for processes in (1, None))
+    assert len(measured[one].run.faces) == 500
+    assert len(measured[both].run.faces) == 1000

@@ -127,6 +127,38 @@ async def test_the_age_of_a_step_tells_a_hang_from_idleness(compute: ComputeThre
     assert compute.step_age_s == 0
 
 
+async def test_the_mean_of_jobs_leaves_out_what_went_before_them(
+    compute: ComputeThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 0.0
+    monkeypatch.setattr("stream.compute.time.monotonic", lambda: now_s)
+
+    def taking(seconds: float) -> Generator[None, None, None]:
+        nonlocal now_s
+        now_s += seconds / 2
+        yield
+        now_s += seconds / 2
+
+    async def bulk_and_urgent() -> None:
+        def bulk() -> Generator[None, None, None]:
+            asyncio.run_coroutine_threadsafe(compute.run(0, lambda: taking(4.0)), loop)
+            while not compute._jobs:
+                pass
+            yield
+            yield from taking(4.0)
+
+        loop = asyncio.get_running_loop()
+        await compute.run(1, bulk)
+
+    assert compute.mean_s == 0
+    for _ in range(40):
+        await compute.run(1, lambda: taking(2.0))
+    assert compute.mean_s == pytest.approx(2.0, rel=0.02)
+    for _ in range(20):
+        await bulk_and_urgent()
+    assert compute.mean_s == pytest.approx(4.0, rel=0.02)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems show no names of threads")
 async def test_the_operating_system_shows_the_thread_by_its_name(compute: ComputeThread) -> None:
     def own_name() -> Generator[None, None, str]:

@@ -115,6 +115,7 @@ class Bench:
             handle,
             instance_id=None,
             crash=lambda error: pytest.fail(repr(error)),
+            seconds_each=lambda: 0.02,
         )
         self.thread = thread
         self.delivered: list[int] = []
@@ -284,3 +285,33 @@ async def test_a_group_that_cannot_be_asked_is_asked_again(
         await bench.assign()
         bench.recover()
         await bench.until([8, 9])
+
+
+async def test_a_broker_is_asked_again_once_half_of_what_is_in_hand_is_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(Thread(0))
+    in_hand, now_s = bench.app.lanes["interactive"]._works, 100.0
+    monkeypatch.setattr("stream.faust_kafka.time.monotonic", lambda: now_s)
+    fetcher = SimpleNamespace(
+        _get_actions_per_node=lambda nodes: ([(n, "fetch") for n in nodes], {}, 0.2, False, [])
+    )
+    bench.consumer._pace(fetcher)
+    bench.consumer._pace(fetcher)  # once is enough
+
+    def asked(*nodes: int) -> tuple[list[int], Any]:
+        fetches, resets, timeout_s, *others = fetcher._get_actions_per_node(nodes)
+        assert (resets, others) == ({}, [False, []])
+        return [node for node, _ in fetches], timeout_s
+
+    in_hand[0] = None  # type: ignore[index,assignment]  # only counted
+    assert asked(1) == ([1], 0.2)
+    now_s += 0.004
+    assert asked(1, 2) == ([2], pytest.approx(0.007))
+    now_s += 0.0065
+    assert asked(1, 2) == ([1], pytest.approx(0.0045))
+    in_hand.clear()
+    assert asked(1, 2) == ([1, 2], 0.2)
+    for number in range(100):
+        in_hand[number] = None  # type: ignore[index,assignment]
+    assert asked(1) == ([], pytest.approx(0.021))
