@@ -10,9 +10,10 @@ from typing import Protocol
 import aiohttp
 
 from benchmarks.arrivals import Arrivals
+from stream.forked import WORKER
 from stream.io.producer import Producer
 from stream.settings import WorkerSettings
-from stream.supervisor import WORKER, Supervisor
+from stream.supervisor import Supervisor
 
 
 class RunningEdge(Protocol):

@@ -13,8 +13,8 @@ from pathlib import Path
 from benchmarks.brokers import BenchBroker, open_broker
 from benchmarks.deployment import Deployment, StartEdge
 from schemas.topics import DEFAULT_PARTITIONS
+from stream.forked import WORKER
 from stream.settings import WorkerSettings
-from stream.supervisor import WORKER
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cli.edge_process import EdgeProcess
+    from stream.forked import ForkServerProcess
     from stream.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -38,12 +39,13 @@ async def run_workers(
     *,
     patient: bool = False,
     edge: EdgeProcess | None = None,
+    fork_server: ForkServerProcess | None = None,
 ) -> None:
     """Start the workers, call `on_ready` when all are at work, stop them in order at the end.
 
-    `edge` is started beside them and stopped before them. Raises `PackUnavailable` before anything
-    is started, and `WorkersFailed` or `EdgeFailed` when they cannot start, unless `patient`: then
-    they are tried until they can.
+    `edge` is started beside them and stopped before them; `fork_server` runs already. Raises
+    `PackUnavailable` before anything else is started, and `WorkersFailed` or `EdgeFailed` when they
+    cannot start, unless `patient`: then they are tried until they can.
     """
     from stream.models import weights
     from stream.supervisor import Supervisor, WorkersFailed
@@ -55,7 +57,9 @@ async def run_workers(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        supervisor = await stack.enter_async_context(Supervisor(settings, environ))
+        supervisor = await stack.enter_async_context(
+            Supervisor(settings, environ, fork_server=fork_server)
+        )
         starts = [supervisor.ready()]
         if edge is not None:
             await stack.enter_async_context(edge)

@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from http_edge.settings import EdgeSettings
+    from stream.forked import ForkServerProcess
     from stream.settings import WorkerSettings
 
 Settings = TypeVar("Settings", "EdgeSettings", "WorkerSettings")
@@ -31,6 +32,20 @@ def command(workers: int | None, port: int | None, partitions: int) -> None:
     """Run workers and the HTTP API, on the embedded broker unless KAFKA_BOOTSTRAP_SERVERS names
     another.
     """
+    from stream.forked import ForkServerProcess
+
+    # its imports take the longest: ours go on meanwhile
+    with ForkServerProcess(os.environ) as fork_server, ExitStack() as stack:
+        _run(stack, fork_server, workers, port, partitions)
+
+
+def _run(
+    stack: ExitStack,
+    fork_server: ForkServerProcess,
+    workers: int | None,
+    port: int | None,
+    partitions: int,
+) -> None:
     from cli.edge_process import EdgeProcess
     from cli.running import RunningBroker, announce
     from cli.supervised import log_to_stderr, run_until_told, run_workers
@@ -43,34 +58,33 @@ def command(workers: int | None, port: int | None, partitions: int) -> None:
     changes |= {} if port is None else {"PORT": str(port)}
     new_key = None if os.environ.get("API_KEY") else secrets.token_urlsafe(24)
     changes |= {} if new_key is None else {"API_KEY": new_key}
-    with ExitStack() as stack:
-        edge_settings = _settings(EdgeSettings, changes)
-        if not os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
-            changes |= _embedded_broker(stack, partitions)
-        settings = _settings(WorkerSettings, changes)
-        if not settings.kafka_embedded:
-            check_access(settings)
-            _create_missing_topics(settings, partitions)
-        broker = RunningBroker(
-            bootstrap_servers=settings.kafka_bootstrap_servers,
-            embedded=settings.kafka_embedded,
-            topic_prefix=settings.topic_prefix,
-            blob_store_url=settings.blob_store_url,
+    edge_settings = _settings(EdgeSettings, changes)
+    if not os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        changes |= _embedded_broker(stack, partitions)
+    settings = _settings(WorkerSettings, changes)
+    if not settings.kafka_embedded:
+        check_access(settings)
+        _create_missing_topics(settings, partitions)
+    broker = RunningBroker(
+        bootstrap_servers=settings.kafka_bootstrap_servers,
+        embedded=settings.kafka_embedded,
+        topic_prefix=settings.topic_prefix,
+        blob_store_url=settings.blob_store_url,
+    )
+    environ = dict(os.environ) | changes
+    edge = EdgeProcess(environ, longest_answer_s=edge_settings.request_timeout_s)
+
+    def on_ready() -> None:
+        stack.enter_context(announce(broker))
+        kind = "the embedded broker" if settings.kafka_embedded else "Kafka"
+        click.echo(
+            f"Ready: {settings.max_workers} workers on {kind}, "
+            f"KAFKA_BOOTSTRAP_SERVERS={settings.kafka_bootstrap_servers}"
         )
-        environ = dict(os.environ) | changes
-        edge = EdgeProcess(environ, longest_answer_s=edge_settings.request_timeout_s)
+        click.echo(f"Ready: {edge.url}/docs{_said_of(new_key)}")
+        click.echo(f"Playground: {edge.url}/")
 
-        def on_ready() -> None:
-            stack.enter_context(announce(broker))
-            kind = "the embedded broker" if settings.kafka_embedded else "Kafka"
-            click.echo(
-                f"Ready: {settings.max_workers} workers on {kind}, "
-                f"KAFKA_BOOTSTRAP_SERVERS={settings.kafka_bootstrap_servers}"
-            )
-            click.echo(f"Ready: {edge.url}/docs{_said_of(new_key)}")
-            click.echo(f"Playground: {edge.url}/")
-
-        run_until_told(run_workers(settings, environ, on_ready, edge=edge))
+    run_until_told(run_workers(settings, environ, on_ready, edge=edge, fork_server=fork_server))
 
 
 def _settings(kind: type[Settings], changes: Mapping[str, str]) -> Settings:

@@ -34,9 +34,10 @@ _STDIN_AND_STDOUT = 2
 
 
 class ForkServer:
-    """Takes orders on `connection`, each the JSON list of a worker's arguments with the descriptors
-    of its standard input and output. Tells `{"forked": pid}` for each, in their order, and
-    `{"ended": pid, "code": …}` at the end of one; negative: the signal's number.
+    """Takes orders on `connection`, each the JSON of a worker's arguments and of what its
+    environment has above ours, with the descriptors of its standard input and output. Tells
+    `{"forked": pid}` for each, in their order, and `{"ended": pid, "code": …}` at the end of one;
+    negative: the signal's number.
 
     It ends with the connection, and leaves the workers to end by themselves, in order. SIGTERM ends
     it and them at once.
@@ -90,7 +91,7 @@ class ForkServer:
         pid = os.fork()
         if pid == 0:
             try:
-                self._become_worker(json.loads(order), descriptors)
+                self._become_worker(**json.loads(order), descriptors=descriptors)
             finally:
                 os._exit(EXIT_FAILED)  # whatever happened: no second server
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
@@ -104,7 +105,10 @@ class ForkServer:
         with suppress(OSError):  # nobody is there to hear: the next look at the connection says so
             self._connection.send(json.dumps(what).encode())
 
-    def _become_worker(self, arguments: list[str], descriptors: list[int]) -> None:
+    def _become_worker(
+        self, arguments: list[str], environ: dict[str, str], descriptors: list[int]
+    ) -> None:
+        os.environ.update(environ)
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)

@@ -8,17 +8,36 @@ import logging
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from typing import IO
+from types import TracebackType
+from typing import IO, Self
 
 from stream.fork_server import EXIT_FAILED, MOST_BYTES
 
 log = logging.getLogger(__name__)
 
+#: a module whose `main` is a worker's, and arguments that all of them have
+WORKER = ("stream.worker",)
+#: OpenBLAS would start a thread a core in each process; OpenCV warns of each damaged image
+NATIVE_LIBRARIES = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OPENCV_LOG_LEVEL": "ERROR",
+    # From the first large image glibc learns to keep those that follow in its heaps, one a thread:
+    # workers grew by 15 % over 6,000 events. With bytes that are fixed, what is larger is given
+    # back; what detection needs each time is not, for 3,000 page faults an image are a fifth of it.
+    "MALLOC_MMAP_THRESHOLD_": f"{8 * 1024 * 1024}",
+    "MALLOC_TRIM_THRESHOLD_": f"{32 * 1024 * 1024}",
+    "MALLOC_ARENA_MAX": "4",
+    # weights in large pages where the kernel has some: 2 to 3 % less for recognition and analysis
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
 _STOP_TIMEOUT_S = 5.0
+#: of a server that has let go of its connection
+_LAST_MOMENTS_S = 1.0
 
 
 class ForkServerEnded(RuntimeError):
@@ -108,65 +127,111 @@ async def _piped() -> tuple[ForkedProcess, list[int]]:
     return ForkedProcess(stdin, reader, pipe), [their_stdin, their_stdout]
 
 
+class ForkServerProcess:
+    """What workers are forked from (stream/fork_server.py), from its start on.
+
+    environ: at its start, above what native libraries are told; what has changed since then a
+    worker is told with its order.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        *,
+        worker: Sequence[str] = WORKER,
+        log: IO[bytes] | None = None,
+    ) -> None:
+        self.environ = dict(environ)
+        self.connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ExitStack() as stack, theirs:
+            stack.enter_context(self.connection)
+            self.process = subprocess.Popen(  # noqa: S603 - our own module
+                [sys.executable, "-m", "stream.fork_server", str(theirs.fileno()), *worker],
+                env=NATIVE_LIBRARIES | self.environ,
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C in a terminal is for the supervisor alone
+            )
+            stack.pop_all()
+        self.connection.setblocking(False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.give_up()
+
+    async def wait(self) -> int:
+        """Its exit code, in the end."""
+        return await asyncio.to_thread(self.process.wait)
+
+    def give_up(self, patience_s: float = 0.0) -> None:
+        """End it, unless it ends by itself in that time. Blocks so long."""
+        self.connection.close()
+        try:
+            self.process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
 class ForkedWorkers:
     """`await workers.fork([argument, …])`; `await workers.close()` in the end.
 
     The server is started by `start`, or with the first fork, and anew when it has died, which ends
     the workers too. worker: the module whose `main` they run, and the arguments that all have.
+    server: one that was started before with the same `worker` and `log`.
     """
 
     def __init__(
-        self, worker: Sequence[str], environ: Mapping[str, str], log: IO[bytes] | None
+        self,
+        worker: Sequence[str],
+        environ: Mapping[str, str],
+        log: IO[bytes] | None,
+        server: ForkServerProcess | None = None,
     ) -> None:
         self._worker = worker
         self._environ = environ
         self._log = log
-        self._server: asyncio.subprocess.Process | None = None
-        self._starting = asyncio.Lock()
+        self._server = server
+        #: that we listen to; none while there is no server
         self._connection: socket.socket | None = None
         self._asked: deque[ForkedProcess] = deque()
         self._running: dict[int, ForkedProcess] = {}
         self._closing = False
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Start the server, unless it runs. Does not wait for its imports."""
-        async with self._starting:
-            if self._connection is not None:
-                return
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            with ExitStack() as stack, theirs:
-                stack.enter_context(ours)
-                self._server = await asyncio.create_subprocess_exec(
-                    *(sys.executable, "-m", "stream.fork_server", str(theirs.fileno())),
-                    *self._worker,
-                    env=self._environ,
-                    pass_fds=(theirs.fileno(),),
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.DEVNULL,
-                    stderr=self._log,
-                    start_new_session=True,  # Ctrl-C in a terminal is for the supervisor alone
-                )
-                stack.pop_all()
-            ours.setblocking(False)
-            self._connection = ours
-            asyncio.get_running_loop().add_reader(ours, self._hear, ours)
+        if self._connection is not None:
+            return
+        if self._server is None:
+            self._server = ForkServerProcess(self._environ, worker=self._worker, log=self._log)
+        self._connection = self._server.connection
+        asyncio.get_running_loop().add_reader(self._connection, self._hear, self._connection)
 
     async def fork(self, arguments: Sequence[str], timeout_s: float) -> ForkedProcess:
         """A new worker. A server that has forked none in that time is killed.
 
         Raises `ForkServerEnded`.
         """
-        await self.start()
+        self.start()
         server = self._server
         assert server is not None
         process, theirs = await _piped()
-        self._order(process, arguments, theirs)
+        self._order(server, process, arguments, theirs)
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
                     await process.forked.wait()
             if not process.forked.is_set():
-                server.kill()
+                server.process.kill()
                 await process.forked.wait()
         except asyncio.CancelledError:
             process.give_up()
@@ -177,13 +242,16 @@ class ForkedWorkers:
         return process
 
     def _order(
-        self, process: ForkedProcess, arguments: Sequence[str], theirs: Sequence[int]
+        self,
+        server: ForkServerProcess,
+        process: ForkedProcess,
+        arguments: Sequence[str],
+        theirs: Sequence[int],
     ) -> None:
-        order = json.dumps(list(arguments)).encode()
+        changes = dict(self._environ.items() - server.environ.items())
+        order = json.dumps({"arguments": list(arguments), "environ": changes}).encode()
         try:
-            if self._connection is None:
-                raise ConnectionResetError
-            socket.send_fds(self._connection, [order], theirs)
+            socket.send_fds(server.connection, [order], theirs)
         except OSError:
             process.has_ended(EXIT_FAILED)
         else:
@@ -218,9 +286,11 @@ class ForkedWorkers:
         Not by a signal, it is said then, for that would be blamed on what they worked on.
         """
         asyncio.get_running_loop().remove_reader(connection)
-        connection.close()
         self._connection = None
         if not self._closing:
+            assert self._server is not None
+            self._server.give_up(_LAST_MOMENTS_S)
+            self._server = None
             log.error("what workers are forked from has died: they are ended, and forked anew")
         for process in (*self._running.values(), *self._asked):
             process.kill()
@@ -234,13 +304,13 @@ class ForkedWorkers:
         if server is None:
             return
         self._closing = True
-        with suppress(ProcessLookupError):
-            server.terminate()
+        server.process.terminate()
         try:
             async with asyncio.timeout(_STOP_TIMEOUT_S):
                 await server.wait()
         except TimeoutError:
-            server.kill()
+            server.process.kill()
             await server.wait()
         if self._connection is not None:
             self._hear(self._connection)
+        server.give_up()

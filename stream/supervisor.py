@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from stream.crash_notes import SUFFIX, read_notes
 from stream.crashes import tell_of_death, tell_of_former
-from stream.forked import ForkedProcess, ForkedWorkers, ForkServerEnded
+from stream.forked import WORKER, ForkedProcess, ForkedWorkers, ForkServerEnded, ForkServerProcess
 from stream.heartbeat import EXIT_NO_MODELS, Beat, failed_status, publish_status
 from stream.io.blobs import BlobStore, BlobStoreError
 from stream.io.producer import Producer
@@ -38,24 +38,7 @@ _DEATHS_OF_A_BAD_START = 3
 #: kept free of the time that a stop may take, for the kill and what follows
 _KILL_RESERVE_S = 2.0
 
-#: OpenBLAS would start a thread a core in each process; OpenCV warns of each damaged image
-NATIVE_LIBRARIES = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OPENCV_LOG_LEVEL": "ERROR",
-    # From the first large image glibc learns to keep those that follow in its heaps, one a thread:
-    # workers grew by 15 % over 6,000 events. With bytes that are fixed, what is larger is given
-    # back; what detection needs each time is not, for 3,000 page faults an image are a fifth of it.
-    "MALLOC_MMAP_THRESHOLD_": f"{8 * 1024 * 1024}",
-    "MALLOC_TRIM_THRESHOLD_": f"{32 * 1024 * 1024}",
-    "MALLOC_ARENA_MAX": "4",
-    # weights in large pages where the kernel has some: 2 to 3 % less for recognition and analysis
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-}
 _SWEEP_S = 600.0
-
-
-#: a module whose `main` is a worker's, and arguments that all of them have
-WORKER = ("stream.worker",)
 
 
 class WorkersFailed(RuntimeError):
@@ -85,7 +68,8 @@ class Supervisor:
     """`async with Supervisor(settings, environ) as supervisor: await supervisor.ready()`.
 
     The workers read their settings from `environ`, which must say the same as `settings`, and
-    write their log to `log`, else to standard error.
+    write their log to `log`, else to standard error. `fork_server`: one that was started before all
+    this was known; it is ended with the supervisor.
     """
 
     def __init__(
@@ -95,10 +79,11 @@ class Supervisor:
         *,
         log: IO[bytes] | None = None,
         worker: Sequence[str] = WORKER,
+        fork_server: ForkServerProcess | None = None,
     ) -> None:
         self._settings = settings
-        environ = {**NATIVE_LIBRARIES, **(os.environ if environ is None else environ)}
-        self._workers = ForkedWorkers(worker, environ, log)
+        environ = os.environ if environ is None else environ
+        self._workers = ForkedWorkers(worker, environ, log, fork_server)
         host = socket.gethostname()
         group = uuid.uuid4().hex[:8]
         # A stable group instance id keeps the others undisturbed while a worker is started again.
@@ -125,7 +110,7 @@ class Supervisor:
 
     async def _begin(self) -> None:
         self._stack.push_async_callback(self._workers.close)
-        await self._workers.start()  # its imports take the longest
+        self._workers.start()  # its imports take the longest
         if self._settings.metrics_port is not None:
             await self._serve_metrics(self._settings.metrics_port)
         self._notes_folder = self._settings.crash_notes_dir or Path(

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from stream.supervisor import NATIVE_LIBRARIES
+from stream.forked import NATIVE_LIBRARIES
 
 
 def test_it_has_one_thread_when_it_forks() -> None:
