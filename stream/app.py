@@ -34,7 +34,7 @@ _FETCH_WAIT_MS = 100
 _EMBEDDED_FETCH_WAIT_MS = 0
 #: From asking a broker to asking it again, for each time costs more than half a millisecond of a
 #: core: at least, and at most, which a caller's request waits longer than without.
-_FETCH_PAUSE_S = (0.0, 0.02)
+_FETCH_PAUSE_S = (0.0, 0.01)
 _EMBEDDED_FETCH_PAUSE_S = (EMBEDDED_FETCH_WAIT_MS / 1000, 0.04)
 
 

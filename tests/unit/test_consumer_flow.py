@@ -314,4 +314,4 @@ async def test_a_broker_is_asked_again_once_half_of_what_is_in_hand_is_done(
     assert asked(1, 2) == ([1, 2], 0.2)
     for number in range(100):
         in_hand[number] = None  # type: ignore[index,assignment]
-    assert asked(1) == ([], pytest.approx(0.021))
+    assert asked(1) == ([], pytest.approx(0.011))
