@@ -15,9 +15,12 @@ import json
 import logging
 import os
 import select
+import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -37,6 +40,7 @@ NOTICE = (
 _START_TIMEOUT_S = 30.0
 _STOP_TIMEOUT_S = 5.0
 _PARENT_CHECK_S = 0.5
+_CONNECT_EACH_S = 0.005
 _RD_KAFKA_PRODUCER = 0
 
 
@@ -188,12 +192,36 @@ def _start_cluster(topics: dict[str, int], initial_rebalance_delay_ms: int) -> s
     if not cluster:
         raise EmbeddedBrokerFailed("librdkafka made no mock cluster")
     library.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, initial_rebalance_delay_ms)
-    for name, partitions in topics.items():
-        error = library.rd_kafka_mock_topic_create(cluster, name.encode(), partitions, 1)
-        if error:
-            raise EmbeddedBrokerFailed(f"topic {name} was refused: librdkafka error {error}")
-    address: bytes = library.rd_kafka_mock_cluster_bootstraps(cluster)
-    return address.decode()
+    address: str = library.rd_kafka_mock_cluster_bootstraps(cluster).decode()
+    with _kept_awake(address):
+        for name, partitions in topics.items():
+            error = library.rd_kafka_mock_topic_create(cluster, name.encode(), partitions, 1)
+            if error:
+                raise EmbeddedBrokerFailed(f"topic {name} was refused: librdkafka error {error}")
+    return address
+
+
+@contextmanager
+def _kept_awake(address: str) -> Iterator[None]:
+    """While the block lasts somebody connects again and again.
+
+    On a busy machine librdkafka's thread misses a call to create a topic, and sleeps for a second.
+    """
+    host, port = address.split(":")
+    created = threading.Event()
+
+    def connect() -> None:
+        while not created.wait(_CONNECT_EACH_S):
+            with suppress(OSError):
+                socket.create_connection((host, int(port)), timeout=1.0).close()
+
+    thread = threading.Thread(target=connect)
+    thread.start()
+    try:
+        yield
+    finally:
+        created.set()
+        thread.join()
 
 
 def _wait_for_the_end() -> None:
