@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -65,8 +65,9 @@ async def run_workers(
             await stack.enter_async_context(edge)
             starts.append(edge.ready())
         stopped = asyncio.create_task(stop.wait())
-        ready = asyncio.gather(*starts)
-        either: set[asyncio.Future[Any]] = {stopped, ready}
+        # a task, for a gathering that is cancelled complains that nobody took its exception
+        ready = asyncio.create_task(_all(starts))
+        either: set[asyncio.Task[Any]] = {stopped, ready}
         try:
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if ready.done():
@@ -82,3 +83,7 @@ async def run_workers(
         finally:
             stopped.cancel()
             ready.cancel()
+
+
+async def _all(waits: Iterable[Awaitable[None]]) -> None:
+    await asyncio.gather(*waits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -35,7 +35,7 @@ def command(workers: int | None, port: int | None, partitions: int) -> None:
     from stream.forked import ForkServerProcess
 
     # its imports take the longest: ours go on meanwhile
-    with ForkServerProcess(os.environ) as fork_server, ExitStack() as stack:
+    with closing(ForkServerProcess(os.environ)) as fork_server, ExitStack() as stack:
         _run(stack, fork_server, workers, port, partitions)
 
 
@@ -59,6 +59,7 @@ def _run(
     new_key = None if os.environ.get("API_KEY") else secrets.token_urlsafe(24)
     changes |= {} if new_key is None else {"API_KEY": new_key}
     edge_settings = _settings(EdgeSettings, changes)
+    _settings(WorkerSettings, changes)  # what is wrong is said before a broker starts
     if not os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         changes |= _embedded_broker(stack, partitions)
     settings = _settings(WorkerSettings, changes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -18,7 +19,7 @@ def command(workers: int | None) -> None:
     from stream.forked import ForkServerProcess
 
     # its imports take the longest: ours go on meanwhile
-    with ForkServerProcess(os.environ) as fork_server:
+    with closing(ForkServerProcess(os.environ)) as fork_server:
         _run(fork_server, workers)
 
 

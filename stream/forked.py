@@ -13,8 +13,7 @@ import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from types import TracebackType
-from typing import IO, Self
+from typing import IO
 
 from stream.fork_server import EXIT_FAILED, MOST_BYTES
 
@@ -157,22 +156,11 @@ class ForkServerProcess:
             stack.pop_all()
         self.connection.setblocking(False)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.give_up()
-
     async def wait(self) -> int:
         """Its exit code, in the end."""
         return await asyncio.to_thread(self.process.wait)
 
-    def give_up(self, patience_s: float = 0.0) -> None:
+    def close(self, patience_s: float = 0.0) -> None:
         """End it, unless it ends by itself in that time. Blocks so long."""
         self.connection.close()
         try:
@@ -287,16 +275,16 @@ class ForkedWorkers:
         """
         asyncio.get_running_loop().remove_reader(connection)
         self._connection = None
-        if not self._closing:
-            assert self._server is not None
-            self._server.give_up(_LAST_MOMENTS_S)
-            self._server = None
-            log.error("what workers are forked from has died: they are ended, and forked anew")
         for process in (*self._running.values(), *self._asked):
             process.kill()
             process.has_ended(EXIT_FAILED)
         self._running.clear()
         self._asked.clear()
+        if not self._closing:
+            log.error("what workers are forked from has died: they are ended, and forked anew")
+            assert self._server is not None
+            self._server.close(_LAST_MOMENTS_S)
+            self._server = None
 
     async def close(self) -> None:
         """End the server, and every worker that is left."""
@@ -313,4 +301,4 @@ class ForkedWorkers:
             await server.wait()
         if self._connection is not None:
             self._hear(self._connection)
-        server.give_up()
+        server.close()

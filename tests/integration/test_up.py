@@ -39,7 +39,9 @@ class Up:
 
 
 @asynccontextmanager
-async def started(folder: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def started(
+    folder: Path, *arguments: str, **changes: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     environ = {name: value for name, value in os.environ.items() if name != "API_KEY"}
     environ |= {
         "MODEL_PACK": "synthetic",
@@ -47,6 +49,7 @@ async def started(folder: Path, *arguments: str) -> AsyncIterator[asyncio.subpro
         "DET_SIZE": "160",
         "BLOB_STORE_URL": str(folder / "blobs"),
         "XDG_RUNTIME_DIR": str(folder),
+        **changes,
     }
     environ.pop("KAFKA_BOOTSTRAP_SERVERS", None)
     process = await asyncio.create_subprocess_exec(
@@ -149,3 +152,21 @@ async def test_a_port_that_is_taken_is_said_in_a_line_and_nothing_stays(tmp_path
     assert b"address already in use" in errors
     assert b"Error: the HTTP edge does not start" in errors
     assert b"Traceback" not in errors
+
+
+async def test_what_is_stopped_while_it_starts_ends_in_order(tmp_path: Path) -> None:
+    async with started(tmp_path, "--port", "0") as process, asyncio.timeout(30):
+        assert process.stderr is not None
+        while b"listens at" not in await process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGTERM)
+        _, errors = await process.communicate()
+    assert process.returncode == 0
+    assert b"Traceback" not in errors
+
+
+async def test_a_wrong_setting_is_said_before_anything_else_is(tmp_path: Path) -> None:
+    async with started(tmp_path, DET_SIZE="large") as process:
+        _, errors = await process.communicate()
+    assert process.returncode == 2
+    assert errors.startswith(b"Error: settings: DET_SIZE: ")

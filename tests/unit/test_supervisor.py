@@ -17,7 +17,6 @@ import psutil
 import pytest
 
 from stream import supervisor as supervising
-from stream.forked import ForkServerProcess
 from stream.scraping import MetricsPortTaken
 from stream.settings import WorkerSettings
 from stream.supervisor import Supervisor, WorkersFailed
@@ -332,32 +331,6 @@ async def test_what_a_worker_raises_is_told_and_its_exit_code_is_1(
         with pytest.raises(WorkersFailed, match="exit code 1"):
             await asyncio.wait_for(supervisor.ready(), 10)
     assert "LookupError: no such thing" in capfd.readouterr().err
-
-
-async def test_a_server_that_ran_before_has_workers_told_what_the_environment_became(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "telling.py").write_text(
-        "import os\ndef main():\n    raise LookupError(os.environ['BEFORE'] + os.environ['AFTER'])"
-    )
-    settings = WorkerSettings(blob_store_url=(tmp_path / "blobs").as_uri())
-    environ = os.environ | {"PYTHONPATH": str(tmp_path), "BEFORE": "1, ", "AFTER": "2"}
-    with ForkServerProcess(environ, worker=["telling"]) as server:
-        environ["AFTER"] = "3"
-        async with Supervisor(settings, environ, fork_server=server) as supervisor:
-            with pytest.raises(WorkersFailed):
-                await asyncio.wait_for(supervisor.ready(), 10)
-        assert server.process.returncode == 0
-    assert "LookupError: 1, 3" in capfd.readouterr().err
-
-
-def test_a_server_that_is_not_needed_after_all_is_ended(tmp_path: Path) -> None:
-    (tmp_path / "endless.py").write_text("import time; time.sleep(60)")
-    with ForkServerProcess(
-        os.environ | {"PYTHONPATH": str(tmp_path)}, worker=["endless"]
-    ) as server:
-        assert server.process.poll() is None
-    assert server.process.returncode == -signal.SIGKILL
 
 
 async def test_what_cannot_begin_leaves_nothing_behind(stage: Stage) -> None:
