@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,11 @@ class WorkerSettings(GroupSettings, ImageSettings, BlobSettings, ModelSettings):
 
     max_workers: int = Field(
         default=2, ge=1, le=256, description="operating-system processes on this host"
+    )
+    cpu_affinity: Literal["auto", "off"] = Field(
+        default="auto",
+        description="`auto`: where workers times threads are as many as the processors, each "
+        "worker keeps to its own while all are busy; `off`: the kernel chooses",
     )
     worker_timeout: Seconds = Field(
         default=120,

@@ -25,6 +25,7 @@ from stream.forked import WORKER, ForkedProcess, ForkedWorkers, ForkServerEnded,
 from stream.heartbeat import EXIT_NO_MODELS, Beat, failed_status, publish_status
 from stream.io.blobs import BlobStore, BlobStoreError
 from stream.io.producer import Producer
+from stream.processors import shares, usable
 from stream.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ class _Slot:
 
     worker_id: str
     instance_id: str | None
+    #: its own; none where the kernel is to choose
+    processors: tuple[int, ...] = ()
     process: ForkedProcess | None = None
     beat: Beat | None = None
     beat_at: float = 0.0
@@ -87,12 +90,15 @@ class Supervisor:
         host = socket.gethostname()
         group = uuid.uuid4().hex[:8]
         # A stable group instance id keeps the others undisturbed while a worker is started again.
+        workers = settings.max_workers
+        own = shares(usable(), workers, settings.threads_per_session)
         self._slots = [
             _Slot(
                 worker_id=f"{host}-{group}-{number}",
                 instance_id=None if settings.kafka_embedded else f"{host}-{group}-{number}",
+                processors=own[number] if settings.cpu_affinity == "auto" else (),
             )
-            for number in range(settings.max_workers)
+            for number in range(workers)
         ]
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
@@ -252,6 +258,8 @@ class Supervisor:
             arguments += ["--instance-id", slot.instance_id]
         if slot.metrics is not None:
             arguments += ["--metrics", str(slot.metrics)]
+        if slot.processors:
+            arguments += ["--processors", *map(str, slot.processors)]
         slot.starts += 1
         slot.beat, slot.started_at = None, time.time()
         slot.process = await self._workers.fork(arguments, self._settings.worker_timeout)

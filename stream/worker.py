@@ -42,6 +42,7 @@ from stream.models.download import PackUnavailable
 from stream.models.loading import FaceModels, load_models
 from stream.pipeline import Pipeline
 from stream.processing import Processor
+from stream.processors import OwnProcessors
 from stream.publisher import Publisher
 from stream.scraping import answering
 from stream.settings import WorkerSettings
@@ -65,6 +66,8 @@ class Worker:
     worker_id: str
     instance_id: str | None
     compute: ComputeThread
+    #: of its own, while all are busy; none where the kernel is to choose
+    processors: tuple[int, ...] = ()
     state: WorkerState = "starting"
     models: FaceModels | None = None
     app: FaceApp | None = None
@@ -121,7 +124,9 @@ class Worker:
 async def run(settings: WorkerSettings, arguments: argparse.Namespace, load: LoadModels) -> int:
     """Work until told to stop. Returns the exit code."""
     with ComputeThread() as compute, CrashNotes(arguments.notes) as notes:
-        worker = Worker(settings, arguments.id, arguments.instance_id, compute)
+        worker = Worker(
+            settings, arguments.id, arguments.instance_id, compute, tuple(arguments.processors)
+        )
         _stop_on_signals(worker)
         async with (
             _background(worker, _beat(worker)),
@@ -180,6 +185,9 @@ async def _work(worker: Worker, models: FaceModels, notes: CrashNotes, crash_log
             metrics=worker.metrics,
         )
         stack.callback(processor.close)
+        if worker.processors:
+            own = OwnProcessors(worker.processors)
+            await stack.enter_async_context(_background(worker, own.keep()))
         await stack.enter_async_context(_background(worker, _say(worker, producer)))
         if settings.kafka_embedded:
             await join_together(notes.path, settings.max_workers)
@@ -294,6 +302,9 @@ def main(load: LoadModels = load_models) -> None:
     parser.add_argument("--instance-id", help="stable over restarts, unique in the group")
     parser.add_argument("--notes", required=True, type=Path, help="file of what is in native code")
     parser.add_argument("--metrics", type=Path, help="Unix socket that tells the metrics")
+    parser.add_argument(
+        "--processors", nargs="*", type=int, default=[], help="its own, while all are busy"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(
         level=logging.INFO,

@@ -2,7 +2,7 @@
 the second what it does when it is started again, and so on; the last one stays.
 
 It appends to `--diary`, a line each: its id and "started", "terminated" or "orphaned"; after
-"started" "as" and its stable id, where it has one.
+"started" "as" and its stable id, where it has one; before, "keeps to" its own processors.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("--id", required=True)
     parser.add_argument("--notes", required=True)
     parser.add_argument("--instance-id")
+    parser.add_argument("--processors", nargs="*")
     given = parser.parse_args()
 
     def note(what: str) -> None:
@@ -47,6 +48,8 @@ def main() -> None:
     else:
         signal.signal(signal.SIGTERM, terminated)
     threading.Thread(target=orphaned, daemon=True).start()
+    if given.processors:
+        note(f"keeps to {' '.join(given.processors)}")
     note(f"started as {given.instance_id}" if given.instance_id else "started")
     behave(behaviour)
 

@@ -122,6 +122,18 @@ async def test_an_instance_id_is_stable_and_given_on_kafka_alone(
     assert len({line.split()[0] for line in stage.path.read_text().splitlines()}) == 1
 
 
+@pytest.mark.parametrize("affinity", ["auto", "off"])
+async def test_each_of_as_many_as_there_are_processors_has_one_of_its_own(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, affinity: str
+) -> None:
+    monkeypatch.setattr(supervising, "usable", lambda: (4, 7))
+    monkeypatch.setenv("CPU_AFFINITY", affinity)
+    async with stage.supervisor(workers=2) as supervisor:
+        await asyncio.wait_for(supervisor.ready(), 10)
+    kept = sorted(re.findall(r"(\d) keeps to (.*)", stage.path.read_text()))
+    assert kept == ([("0", "4"), ("1", "7")] if affinity == "auto" else [])
+
+
 async def test_one_that_dies_again_and_again_is_started_after_pauses_that_grow(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
