@@ -1,4 +1,4 @@
-"""Many images in one request: an event each, spread over the partitions, answered in order."""
+"""Many images in one request: an event each, spread over the workers, answered in order."""
 
 from __future__ import annotations
 
@@ -64,7 +64,6 @@ class Batch:
                 image,
                 deadline_s=self._ends_at - asyncio.get_running_loop().time(),
                 traceparent=self._traceparent,
-                spread=index,
             )
         return render.batch_face(index, render.faces_of(result, uploaded=True))
 

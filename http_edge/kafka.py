@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import random
 import time
 import uuid
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from http_edge.balance import Balance
 from http_edge.metrics import EdgeMetrics
 from http_edge.reading import Place, Reader, Record
 from http_edge.replies import PendingReplies, PendingReply
@@ -72,8 +71,7 @@ class Gateway:
         self._became_ready = asyncio.Event()
         self._broker_up = False
         self._source = f"/facestream/edges/{uuid.uuid4()}"
-        # Small batches would all begin with the same partition otherwise.
-        self._turn = itertools.count(random.randrange(1000))  # noqa: S311 - it spreads, and hides nothing
+        self._balance = Balance()
 
     async def __aenter__(self) -> Self:
         """Waits for the broker and its topics, as long as it takes."""
@@ -105,14 +103,12 @@ class Gateway:
         max_faces: int = 1,
         deadline_s: float | None = None,
         traceparent: bytes | None = None,
-        spread: int | None = None,
     ) -> Result:
         """Have an image computed; a result whose status is `failed` is returned like any other.
 
-        deadline_s: from now, else `REQUEST_TIMEOUT_S`. spread: an image's number in its batch:
-        events that have one go to the partitions in turn, others where their random id leads.
-        Raises `NoWorker`, `BrokerAway`, `NoAnswer`; and `MessageTooLarge` where the topic is not
-        set up for images of `INLINE_LIMIT_BYTES`.
+        deadline_s: from now, else `REQUEST_TIMEOUT_S`. Raises `NoWorker`, `BrokerAway`,
+        `NoAnswer`; and `MessageTooLarge` where the topic is not set up for images of
+        `INLINE_LIMIT_BYTES`.
         """
         place = self._place_that_answers()
         wait_s = self._settings.request_timeout_s if deadline_s is None else deadline_s
@@ -121,7 +117,8 @@ class Gateway:
             id=str(uuid.uuid4()), operation=operation, image=image, max_faces=max_faces
         )
         assert request.id is not None
-        with self._replies.expect(request.id) as pending:
+        shares = self._workers.shares(place.request_partitions)
+        with self._replies.expect(request.id) as pending, self._balance.placed(shares) as partition:
             headers = wire.request_headers(
                 request_id=request.id,
                 source=self._source,
@@ -131,8 +128,7 @@ class Gateway:
                 deadline_ms=round((time.time() + wait_s) * 1000),
                 traceparent=traceparent,
             )
-            turn = None if spread is None else next(self._turn) % place.request_partitions
-            await self._hand_over(request, headers, turn, pending, min(wait_s, _HANDOVER_S))
+            await self._hand_over(request, headers, partition, pending, min(wait_s, _HANDOVER_S))
             try:
                 async with asyncio.timeout(ends_at - time.monotonic()):
                     return await pending.result

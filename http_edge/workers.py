@@ -99,6 +99,19 @@ class HeardWorkers:
         now = self._clock()
         return any(self._is_able(heard, now) for heard in self._heard.values())
 
+    def shares(self, partitions: int) -> list[list[int]]:
+        """The partitions of the interactive lane that each able worker holds; it has so many."""
+        now = self._clock()
+        return [
+            [
+                number
+                for number in heard.status.partitions.get(self._requests_topic, ())
+                if 0 <= number < partitions
+            ]
+            for heard in self._heard.values()
+            if self._is_able(heard, now)
+        ]
+
     def _is_able(self, heard: _Heard, now: float) -> bool:
         return (
             now - heard.at <= self._window_s

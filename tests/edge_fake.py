@@ -43,7 +43,6 @@ class Asked:
     max_faces: int
     deadline_s: float | None
     traceparent: bytes | None
-    spread: int | None
 
 
 Answer = Callable[[Asked], Awaitable[Result]]
@@ -103,9 +102,8 @@ class FakeGateway(Gateway):
         max_faces: int = 1,
         deadline_s: float | None = None,
         traceparent: bytes | None = None,
-        spread: int | None = None,
     ) -> Result:
-        asked = Asked(operation, image, max_faces, deadline_s, traceparent, spread)
+        asked = Asked(operation, image, max_faces, deadline_s, traceparent)
         self.asked.append(asked)
         await self._waits(+1)
         try:

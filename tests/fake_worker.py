@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -57,17 +57,24 @@ def answer(request: Request, **changes: Any) -> Result:
 
 
 class FakeWorker:
-    """`async with FakeWorker(broker, answer):` holds every partition of the interactive lane.
+    """`async with FakeWorker(broker, answer):` holds every partition of the interactive lane, or
+    those of `share`.
 
     `requests` are those that came, with their headers; `partitions`, where they lay. Where `answer`
     is None it is heard, and reads nothing.
     """
 
     def __init__(
-        self, broker: Broker, answer: Answer | None = one_face, *, heartbeat_interval_s: float = 0.2
+        self,
+        broker: Broker,
+        answer: Answer | None = one_face,
+        *,
+        heartbeat_interval_s: float = 0.2,
+        share: Sequence[int] | None = None,
     ) -> None:
         self.requests: list[tuple[Request, wire.RequestHeaders]] = []
         self.partitions: list[int] = []
+        self._share = [*range(broker.partitions)] if share is None else [*share]
         self._broker = broker
         self._answer = answer
         self._interval_s = heartbeat_interval_s
@@ -112,7 +119,7 @@ class FakeWorker:
         consumer.assign(
             [
                 TopicPartition(topic, number, end_of(consumer, TopicPartition(topic, number)))
-                for number in range(self._broker.partitions)
+                for number in self._share
             ]
         )
         return consumer
@@ -161,7 +168,7 @@ class FakeWorker:
                 host="fake",
                 pid=None,
                 state="running",
-                partitions={self._broker.topics.requests: [*range(self._broker.partitions)]},
+                partitions={self._broker.topics.requests: self._share},
                 models=MODELS,
                 in_flight=0,
                 settled=0,

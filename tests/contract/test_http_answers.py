@@ -95,7 +95,7 @@ async def test_an_image_is_answered_in_every_form(edge: FakeEdge, route: str, fo
     assert (status, answer) == (200, golden(route))
     assert list(answer) == list(golden(route)), "fields come in the documented order"
     (asked,) = edge.gateway.asked
-    assert (asked.operation, asked.max_faces, asked.spread) == (ROUTES[route], 1, None)
+    assert (asked.operation, asked.max_faces) == (ROUTES[route], 1)
     assert asked.image.decode_data() == PNG
 
 
@@ -171,22 +171,25 @@ async def test_a_batch_is_answered_in_order_and_a_bad_image_fails_alone(edge: Fa
     found, nobody = result("result_ok"), result("result_no_face")
 
     async def answer(asked: Asked) -> Result:
-        assert asked.spread is not None
-        return {0: found, 1: nobody, 4: failed("damaged_image"), 5: found}[asked.spread]
+        place = asked.image.decode_data().removeprefix(PNG)
+        return {b"0": found, b"1": nobody, b"4": failed("damaged_image"), b"5": found}[place]
 
     edge.gateway.answer = answer
-    images = [TEXT, DATA_URL, "no base64!", "Zm9v", TEXT, TEXT]
+    first, second, fifth, sixth = (base64.b64encode(PNG + b"%d" % n).decode() for n in (0, 1, 4, 5))
+    images = [first, f"data:image/png;base64,{second}", "no base64!", "Zm9v", fifth, sixth]
     status, body, _ = await edge.post("batch-extract", json={"images": images})
     assert (status, body) == (200, golden("batch-extract"))
     assert {asked.operation for asked in edge.gateway.asked} == {"embed"}
     assert {asked.max_faces for asked in edge.gateway.asked} == {1}
 
 
-async def test_a_batch_of_fifty_is_an_event_each_spread_by_its_place(edge: FakeEdge) -> None:
-    status, body, _ = await edge.post("batch-extract", json={"images": [TEXT] * 50})
+async def test_a_batch_of_fifty_is_an_event_each(edge: FakeEdge) -> None:
+    images = [base64.b64encode(PNG + bytes([number])).decode() for number in range(50)]
+    status, body, _ = await edge.post("batch-extract", json={"images": images})
     assert (status, body["total"], body["successful"], body["failed"]) == (200, 50, 50, 0)
     assert [face["index"] for face in body["results"]] == list(range(50))
-    assert sorted(asked.spread or 0 for asked in edge.gateway.asked) == list(range(50))
+    last = sorted(asked.image.decode_data()[-1] for asked in edge.gateway.asked)
+    assert last == list(range(50))
 
 
 async def test_health_is_as_the_old_one_was_and_more(edge: FakeEdge) -> None:

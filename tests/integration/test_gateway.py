@@ -145,13 +145,29 @@ async def test_edges_that_share_a_reply_partition_answer_their_own(
     assert [result.metadata["data"] for result in results] == [image.data for image in images]
 
 
-async def test_a_batch_goes_to_the_partitions_in_turn(broker: Broker) -> None:
+async def test_requests_at_once_go_to_all_partitions_alike(broker: Broker) -> None:
     async with FakeWorker(broker) as worker, gateway_on(broker) as gateway:
         await asyncio.wait_for(gateway.until_ready(), 10)
-        await asyncio.gather(
-            *(gateway.ask("embed", IMAGE, spread=number) for number in range(2 * broker.partitions))
-        )
+        await asyncio.gather(*(gateway.ask("embed", IMAGE) for _ in range(2 * broker.partitions)))
     assert sorted(worker.partitions) == sorted([*range(broker.partitions)] * 2)
+
+
+async def test_a_worker_that_hangs_holds_up_one_request_and_no_more(broker: Broker) -> None:
+    first, *rest = range(broker.partitions)
+    async with (
+        FakeWorker(broker, lambda _: None, share=[first]) as hangs,
+        FakeWorker(broker, share=rest) as works,
+        gateway_on(broker) as gateway,
+    ):
+        await until(lambda: sum(worker.able for worker in gateway.workers) == 2)
+        two = [asyncio.create_task(gateway.ask("embed", IMAGE)) for _ in range(2)]
+        await until(lambda: len(hangs.requests) == 1 and any(one.done() for one in two))
+        for _ in range(5):
+            await gateway.ask("embed", IMAGE, deadline_s=10)
+        assert (len(hangs.requests), len(works.requests)) == (1, 6)
+        for one in two:
+            one.cancel()
+        await asyncio.gather(*two, return_exceptions=True)
 
 
 async def test_what_is_no_reply_of_ours_disturbs_nobody(broker: Broker) -> None:

@@ -84,6 +84,15 @@ def test_one_that_would_not_answer_is_not_able(
     assert [worker.able for worker in heard.all] == [False]
 
 
+def test_the_share_of_an_able_worker_is_what_it_says_of_the_partitions_that_there_are(
+    heard: HeardWorkers,
+) -> None:
+    heard.hear(word("a", partitions={REQUESTS: [0, 2], "face.images": [1]}))
+    heard.hear(word("b", partitions={REQUESTS: [-1, 1, 3, 4]}))
+    heard.hear(word("c", partitions={REQUESTS: [5]}, state="stopping"))
+    assert heard.shares(4) == [[0, 2], [1, 3]]
+
+
 def test_a_worker_is_gone_after_three_missed_words(heard: HeardWorkers, clock: Clock) -> None:
     heard.hear(word())
     clock.now += 6.9

@@ -1,0 +1,60 @@
+"""A request goes to the worker that has the fewest in hand, over its partitions in turn."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from http_edge.balance import Balance
+
+A, B = [0, 2, 4], [1, 3]
+
+
+@pytest.fixture
+def balance() -> Balance:
+    return Balance()
+
+
+def test_those_at_once_are_shared_out_evenly(balance: Balance) -> None:
+    with ExitStack() as waiting:
+        placed = [waiting.enter_context(balance.placed([A, B])) for _ in range(8)]
+    assert sorted(number for number in placed if number in A) == [0, 0, 2, 4]
+    assert sorted(number for number in placed if number in B) == [1, 1, 3, 3]
+
+
+def test_a_worker_that_does_not_answer_is_given_no_more_while_another_does(
+    balance: Balance,
+) -> None:
+    with balance.placed([A, B]) as unanswered:
+        for _ in range(6):
+            with balance.placed([A, B]) as partition:
+                assert (partition in A) != (unanswered in A)
+
+
+def test_one_after_the_other_they_stay_with_the_worker_that_is_awake(balance: Balance) -> None:
+    placed = []
+    for _ in range(6):
+        with balance.placed([A, B]) as partition:
+            placed.append(partition)
+    assert placed == [0, 2, 4, 0, 2, 4]
+
+
+def test_one_that_failed_or_was_given_up_waits_no_more(balance: Balance) -> None:
+    with pytest.raises(TimeoutError), balance.placed([[0], [1]]):
+        raise TimeoutError
+    with balance.placed([[0], [1]]) as partition:
+        assert partition == 0
+
+
+def test_what_moves_to_another_worker_counts_there(balance: Balance) -> None:
+    with balance.placed([[0], [1]]) as first, balance.placed([[0, 1], [2]]) as second:
+        assert (first, second) == (0, 2)
+
+
+@pytest.mark.parametrize("shares", [[], [[]], [[], []]])
+def test_while_the_partitions_are_shared_out_the_key_leads(
+    balance: Balance, shares: list[list[int]]
+) -> None:
+    with balance.placed(shares) as partition:
+        assert partition is None
