@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter, defaultdict
+import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,13 +12,12 @@ class Balance:
     """Counts the requests of this edge that wait for their replies, by partition.
 
     A random partition would have two callers wait for one worker while another has nothing to do,
-    and would give as much to a worker that hangs as to one that answers.
+    and would give as much to a worker that hangs as to one that answers. Between equals chance
+    decides: several edges, each with a caller or two, would agree on one worker otherwise.
     """
 
     def __init__(self) -> None:
         self._waiting: Counter[int] = Counter()
-        self._chosen_at: defaultdict[int, int] = defaultdict(int)
-        self._turns = itertools.count(1)
 
     @contextmanager
     def placed(self, shares: Sequence[Sequence[int]]) -> Iterator[int | None]:
@@ -31,19 +30,17 @@ class Balance:
         if not held:
             yield None
             return
-        idlest = min(held, key=self._load)
-        partition = min(idlest, key=self._use)
-        self._chosen_at[partition] = next(self._turns)
+        idlest = min(held, key=lambda share: (self._in_hand(share), _chance()))
+        partition = min(idlest, key=lambda one: (self._waiting[one], _chance()))
         self._waiting[partition] += 1
         try:
             yield partition
         finally:
             self._waiting[partition] -= 1
 
-    def _load(self, share: Sequence[int]) -> tuple[int, int]:
-        """Of equal ones, the worker that was asked last: it is awake."""
-        waiting = sum(self._waiting[partition] for partition in share)
-        return waiting, -max(self._chosen_at[partition] for partition in share)
+    def _in_hand(self, share: Sequence[int]) -> int:
+        return sum(self._waiting[partition] for partition in share)
 
-    def _use(self, partition: int) -> tuple[int, int]:
-        return self._waiting[partition], self._chosen_at[partition]
+
+def _chance() -> float:
+    return random.random()  # noqa: S311 - it spreads, and hides nothing
