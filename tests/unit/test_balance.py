@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import ExitStack
 
 import pytest
@@ -19,8 +20,8 @@ def balance() -> Balance:
 def test_those_at_once_are_shared_out_evenly(balance: Balance) -> None:
     with ExitStack() as waiting:
         placed = [waiting.enter_context(balance.placed([A, B])) for _ in range(8)]
-    assert sorted(number for number in placed if number in A) == [0, 0, 2, 4]
-    assert sorted(number for number in placed if number in B) == [1, 1, 3, 3]
+    assert sorted(Counter(number for number in placed if number in A).values()) == [1, 1, 2]
+    assert sorted(Counter(number for number in placed if number in B).values()) == [2, 2]
 
 
 def test_a_worker_that_does_not_answer_is_given_no_more_while_another_does(
