@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from stream.processors import usable_processors
+
 _CPUINFO = Path("/proc/cpuinfo")
 #: of what a number depends on, by the name under which it is installed
 _LIBRARIES = (
@@ -55,9 +57,7 @@ def _cpu_model() -> str | None:
 
 
 def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(usable_processors()) or os.cpu_count() or 1
 
 
 def _version(name: str) -> str | None:

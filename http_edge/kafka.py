@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from http_edge.balance import Balance
+from http_edge.load_balancer import LoadBalancer
 from http_edge.metrics import EdgeMetrics
 from http_edge.reading import Place, Reader, Record
 from http_edge.replies import PendingReplies, PendingReply
@@ -71,7 +71,7 @@ class Gateway:
         self._became_ready = asyncio.Event()
         self._broker_up = False
         self._source = f"/facestream/edges/{uuid.uuid4()}"
-        self._balance = Balance()
+        self._balancer = LoadBalancer()
 
     async def __aenter__(self) -> Self:
         """Waits for the broker and its topics, as long as it takes."""
@@ -118,7 +118,10 @@ class Gateway:
         )
         assert request.id is not None
         shares = self._workers.shares(place.request_partitions)
-        with self._replies.expect(request.id) as pending, self._balance.placed(shares) as partition:
+        with (
+            self._replies.expect(request.id) as pending,
+            self._balancer.placed(shares) as partition,
+        ):
             headers = wire.request_headers(
                 request_id=request.id,
                 source=self._source,

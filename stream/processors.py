@@ -22,16 +22,16 @@ _IDLE_ABOVE = 0.2
 log = logging.getLogger(__name__)
 
 
-def usable() -> tuple[int, ...]:
+def usable_processors() -> tuple[int, ...]:
     """The processors that this process may run on, ascending; none where nobody tells."""
     return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
 
 
-def shares(processors: Sequence[int], workers: int, threads: int) -> list[tuple[int, ...]]:
+def shared_out(processors: Sequence[int], workers: int, threads: int) -> list[tuple[int, ...]]:
     """Processors of its own for each worker; none where there are more or fewer than it takes.
 
-    Where some are left over, workers are to use them too; where they are too few, the kernel
-    shares them out more evenly.
+    Some that are left over are for workers to use too; too few are shared out more evenly by the
+    kernel.
     """
     if workers * threads != len(processors):
         return [()] * workers
@@ -46,7 +46,7 @@ class OwnProcessors:
 
     def __init__(self, own: Collection[int], stat: Path = Path("/proc/stat")) -> None:
         self._own = frozenset(own)
-        self._all = frozenset(usable())
+        self._all = frozenset(usable_processors())
         self._stat = stat
         self._before: tuple[int, int] | None = None
         self.kept = False

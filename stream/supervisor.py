@@ -25,7 +25,7 @@ from stream.forked import WORKER, ForkedProcess, ForkedWorkers, ForkServerEnded,
 from stream.heartbeat import EXIT_NO_MODELS, Beat, failed_status, publish_status
 from stream.io.blobs import BlobStore, BlobStoreError
 from stream.io.producer import Producer
-from stream.processors import shares, usable
+from stream.processors import shared_out, usable_processors
 from stream.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
@@ -89,16 +89,16 @@ class Supervisor:
         self._workers = ForkedWorkers(worker, environ, log, fork_server)
         host = socket.gethostname()
         group = uuid.uuid4().hex[:8]
+        usable = usable_processors() if settings.cpu_affinity == "auto" else ()
+        own = shared_out(usable, settings.max_workers, settings.threads_per_session)
         # A stable group instance id keeps the others undisturbed while a worker is started again.
-        workers = settings.max_workers
-        own = shares(usable(), workers, settings.threads_per_session)
         self._slots = [
             _Slot(
                 worker_id=f"{host}-{group}-{number}",
                 instance_id=None if settings.kafka_embedded else f"{host}-{group}-{number}",
-                processors=own[number] if settings.cpu_affinity == "auto" else (),
+                processors=processors,
             )
-            for number in range(workers)
+            for number, processors in enumerate(own)
         ]
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import orjson
 import pytest
+from pyarrow import parquet
 
 from cli.following import Record
 from cli.parquet import ParquetFile
 from schemas.results import Result
 
-parquet = pytest.importorskip("pyarrow.parquet")
 GOLDEN = Path(__file__).parents[1] / "contract/golden"
 
 

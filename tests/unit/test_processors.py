@@ -12,11 +12,8 @@ import psutil
 import pytest
 
 from stream import processors
-from stream.processors import OwnProcessors, idle_ticks, shares
-
-pytestmark = pytest.mark.skipif(
-    len(processors.usable()) < 2, reason="one processor, or a system that does not tell"
-)
+from stream.processors import OwnProcessors, idle_ticks, shared_out, usable_processors
+from tests.conftest import skip_or_fail
 
 
 class Machine:
@@ -45,7 +42,9 @@ def where(thread: threading.Thread) -> set[int]:
 
 @pytest.fixture
 def all_processors() -> Iterator[tuple[int, ...]]:
-    before = processors.usable()
+    before = usable_processors()
+    if len(before) < 2:
+        skip_or_fail("there is one processor, or a system that tells of none")
     yield before
     for thread in Path("/proc/self/task").iterdir():
         os.sched_setaffinity(int(thread.name), before)
@@ -57,13 +56,13 @@ def machine(tmp_path: Path, all_processors: tuple[int, ...]) -> Machine:
 
 
 def test_processors_are_shared_out_where_they_go_round() -> None:
-    assert shares((0, 1, 4, 5), workers=4, threads=1) == [(0,), (1,), (4,), (5,)]
-    assert shares((0, 1, 4, 5), workers=2, threads=2) == [(0, 1), (4, 5)]
+    assert shared_out((0, 1, 4, 5), workers=4, threads=1) == [(0,), (1,), (4,), (5,)]
+    assert shared_out((0, 1, 4, 5), workers=2, threads=2) == [(0, 1), (4, 5)]
 
 
 @pytest.mark.parametrize(("workers", "threads"), [(1, 1), (3, 1), (8, 1), (2, 4)])
 def test_the_kernel_chooses_where_they_do_not(workers: int, threads: int) -> None:
-    assert shares((0, 1, 2, 3), workers, threads) == [()] * workers
+    assert shared_out((0, 1, 2, 3), workers, threads) == [()] * workers
 
 
 def test_every_thread_keeps_to_its_own_while_all_are_busy_and_to_any_again_afterwards(
@@ -97,7 +96,7 @@ def test_every_thread_keeps_to_its_own_while_all_are_busy_and_to_any_again_after
 
 
 def test_nothing_changes_where_no_time_has_passed(machine: Machine) -> None:
-    own = OwnProcessors([processors.usable()[0]], machine.stat)
+    own = OwnProcessors([usable_processors()[0]], machine.stat)
     own.look()
     own.look()
     assert not own.kept
@@ -107,7 +106,7 @@ async def test_where_the_system_refuses_it_the_worker_goes_on(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(processors, "_LOOK_S", 0.01)
-    nobodys = max(processors.usable()) + 1000
+    nobodys = max(usable_processors()) + 1000
     keeping = asyncio.create_task(OwnProcessors([nobodys], machine.stat).keep())
     await asyncio.sleep(0)
     machine.pass_ticks(busy=100, idle=0)
@@ -123,8 +122,9 @@ async def test_where_no_times_are_told_the_worker_goes_on(
 
 
 def test_what_the_kernel_tells_is_understood_as_others_do() -> None:
-    idle, whole = idle_ticks(Path("/proc/stat"), processors.usable())
-    times = [psutil.cpu_times(percpu=True)[number] for number in processors.usable()]
+    idle, whole = idle_ticks(Path("/proc/stat"), usable_processors())
+    of_all = psutil.cpu_times(percpu=True)
+    times = [of_all[number] for number in usable_processors()]
     per_second = os.sysconf("SC_CLK_TCK")
     since_s = sum(sum(of[:8]) for of in times)
     assert idle / per_second == pytest.approx(sum(of.idle + of.iowait for of in times), abs=1)

@@ -126,7 +126,7 @@ async def test_an_instance_id_is_stable_and_given_on_kafka_alone(
 async def test_each_of_as_many_as_there_are_processors_has_one_of_its_own(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, affinity: str
 ) -> None:
-    monkeypatch.setattr(supervising, "usable", lambda: (4, 7))
+    monkeypatch.setattr(supervising, "usable_processors", lambda: (4, 7))
     monkeypatch.setenv("CPU_AFFINITY", affinity)
     async with stage.supervisor(workers=2) as supervisor:
         await asyncio.wait_for(supervisor.ready(), 10)

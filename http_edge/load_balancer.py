@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 
-class Balance:
-    """Counts the requests of this edge that wait for their replies, by partition.
+class LoadBalancer:
+    """Least outstanding requests: counts those of this edge that wait for a reply, by partition.
 
     A random partition would have two callers wait for one worker while another has nothing to do,
     and would give as much to a worker that hangs as to one that answers. Between equals chance
