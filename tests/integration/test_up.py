@@ -63,7 +63,8 @@ async def started(
     finally:
         if process.returncode is None:
             process.kill()
-            await process.wait()
+        async with asyncio.timeout(15):  # its pipes close when all that it started has ended too
+            await process.communicate()
 
 
 @asynccontextmanager
@@ -77,8 +78,10 @@ async def up(folder: Path) -> AsyncIterator[Up]:
                 if found := _READY.match(line):
                     break
         assert found is not None, "it ended before it was ready"
-        yield Up(process, found["url"], found["key"])
-        drained.cancel()
+        try:
+            yield Up(process, found["url"], found["key"])
+        finally:
+            drained.cancel()
 
 
 async def _drain(stream: asyncio.StreamReader | None) -> None:
