@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from benchmarks.batches import BenchmarkFailed
-from schemas.topics import OPERATIONS
+from schemas.topics import OPERATIONS, Operation
 from stream.io.kafka import KafkaSettings
 
 _POLL_S = 0.1
@@ -65,16 +65,22 @@ class Arrival:
 
 
 class Arrivals:
-    """Reads the result topics in a thread while the `with` block lasts."""
+    """Reads the results of one operation at a time, in a thread, while the `with` block lasts.
+
+    The others' partitions would be asked for too, again and again, on the cores that are measured.
+    """
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._expected: dict[bytes, Arrival] = {}
+        self._places: dict[Operation, list[TopicPartition]] = {}
+        #: whose results are read
+        self._operation: Operation | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._read, name="arrivals", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        """What is published from now on is read. Raises `KafkaException`."""
+        """Raises `KafkaException`."""
         self._consumer = Consumer(
             self._settings.librdkafka_consumer(
                 **{
@@ -86,19 +92,14 @@ class Arrivals:
         )
         try:
             known = self._consumer.list_topics(timeout=_ANSWER_TIMEOUT_S).topics
-            topics = [self._settings.topics.result(operation) for operation in OPERATIONS]
-            places = [
-                TopicPartition(topic, number)
-                for topic in topics
-                for number in known[topic].partitions
-            ]
-            for place in places:
-                place.offset = end_of(self._consumer, place)
-            self._consumer.assign(places)
         except BaseException:
             self._consumer.close()
             raise
-        self._thread.start()
+        for operation in OPERATIONS:
+            topic = self._settings.topics.result(operation)
+            self._places[operation] = [
+                TopicPartition(topic, one) for one in known[topic].partitions
+            ]
         return self
 
     def __exit__(
@@ -107,9 +108,30 @@ class Arrivals:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stopping.set()
-        self._thread.join()
+        self._stop_reading()
         self._consumer.close()
+
+    def listen(self, operation: Operation) -> None:
+        """Read what is published of it from now on, and of no other. Blocks.
+
+        Raises `KafkaException`.
+        """
+        if operation == self._operation:
+            return
+        self._stop_reading()  # what is asked while another thread polls, it never answers
+        places = self._places[operation]
+        for place in places:
+            place.offset = end_of(self._consumer, place)
+        self._consumer.assign(places)
+        self._operation = operation
+        self._thread = threading.Thread(target=self._read, name="arrivals", daemon=True)
+        self._thread.start()
+
+    def _stop_reading(self) -> None:
+        if self._thread is not None:
+            self._stopping.set()
+            self._thread.join()
+            self._stopping.clear()
 
     def expect(self, keys: Iterable[bytes]) -> Arrival:
         """From now on these are collected too."""

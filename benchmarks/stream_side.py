@@ -40,6 +40,7 @@ class StreamSide:
         """
         up = self.home.up
         assert up is not None, "asleep"
+        await asyncio.to_thread(up.arrivals.listen, batch.operation)
         if callers is None:
             return await self._all_at_once(up, batch)
         workers, sizes = len(self.pids), [path.stat().st_size for path in batch.paths]
@@ -56,6 +57,7 @@ class StreamSide:
         """
         up = self.home.up
         assert up is not None, "asleep"
+        await asyncio.to_thread(up.arrivals.listen, batch.operation)
         came = 0
 
         async def publish_and_wait(first: int) -> None:

@@ -1,4 +1,8 @@
-"""The compute thread: one per process, the most urgent job first, between two steps too."""
+"""The compute thread: one per process, the most urgent job first, between two steps too.
+
+An outcome that nobody hurries for is told with the next ones while enough other work waits.
+The event loop wakes to cold caches after each image, and to warm ones for all of several.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +20,15 @@ from stream.io.thread_names import name_thread
 T = TypeVar("T")
 Steps = Generator[None, None, T]
 
+#: the priority of what somebody waits for; what comes after it is told in bundles
+URGENT = 0
 #: of about so many jobs
 _MEAN_OF = 8
+#: outcomes told at once, at most, and for how long the first of them is kept from its caller
+_BUNDLE = 4
+_KEPT_S = 0.1
+#: from telling an outcome to the next job of whom it was told: what waits has to last for it
+_ROUND_S = 0.005
 
 
 @dataclass(order=True, slots=True)
@@ -25,9 +36,17 @@ class _Job(Generic[T]):
     priority: int
     order: int
     start: Callable[[], Steps[T]] = field(compare=False)
-    loop: asyncio.AbstractEventLoop = field(compare=False)
     future: asyncio.Future[T] = field(compare=False)
     abandoned: threading.Event = field(default_factory=threading.Event, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """Of a job that has ended: the future's method, and what it is given."""
+
+    future: asyncio.Future[Any]
+    settle: Callable[[Any], None]
+    value: object
 
 
 class ComputeThread:
@@ -44,6 +63,9 @@ class ComputeThread:
         self._step_started_at: float | None = None
         #: seconds of a job, what ran in between left out; of the last ones, 0 before the first
         self.mean_s = 0.0
+        self._untold: list[_Outcome] = []
+        #: when the first of them was there
+        self._untold_since = 0.0
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     def __enter__(self) -> Self:
@@ -65,11 +87,12 @@ class ComputeThread:
     async def run(self, priority: int, start: Callable[[], Steps[T]]) -> T:
         """Run `start()` in the thread; lower `priority` goes first. Raises what it raises.
 
+        Above `URGENT`, the outcome may come up to 0.1 s after the job's end while others wait.
         When the caller is cancelled, a job that waits is dropped and a running one is left at
         its next step.
         """
-        loop = asyncio.get_running_loop()
-        job: _Job[T] = _Job(priority, next(self._order), start, loop, loop.create_future())
+        future = asyncio.get_running_loop().create_future()
+        job: _Job[T] = _Job(priority, next(self._order), start, future)
         with self._wake:
             heapq.heappush(self._jobs, job)
             self._wake.notify()
@@ -86,15 +109,16 @@ class ComputeThread:
                 while not self._jobs and not self._stopping:
                     self._wake.wait()
                 if self._stopping:
-                    return
+                    break
                 job = heapq.heappop(self._jobs)
             self._run(job)
+            self._tell_what_is_due()
+        self._tell()
 
     def _run(self, job: _Job[Any]) -> None:
         if job.abandoned.is_set():
             return
-        settle: Callable[[Any], None] | None = None
-        outcome: object = None
+        outcome: _Outcome | None = None
         took_s = 0.0
         try:
             steps = job.start()
@@ -105,15 +129,20 @@ class ComputeThread:
                 finally:
                     took_s += time.monotonic() - self._step_started_at
                 self._run_more_urgent(job.priority)
+                self._tell_what_is_due()
             steps.close()
         except StopIteration as end:
-            settle, outcome = job.future.set_result, end.value
+            outcome = _Outcome(job.future, job.future.set_result, end.value)
         except BaseException as error:  # noqa: BLE001 - this thread outlives whatever a model raises
-            settle, outcome = job.future.set_exception, _as_error(error)
+            outcome = _Outcome(job.future, job.future.set_exception, _as_error(error))
         self._step_started_at = None
-        if settle is not None:
+        if outcome is not None:
             self.mean_s += (took_s - self.mean_s) / _MEAN_OF
-            self._tell(job, settle, outcome)
+            if not self._untold:
+                self._untold_since = time.monotonic()
+            self._untold.append(outcome)
+            if job.priority <= URGENT:
+                self._tell()
 
     def _run_more_urgent(self, priority: int) -> None:
         while not self._stopping:
@@ -123,13 +152,27 @@ class ComputeThread:
                 urgent = heapq.heappop(self._jobs)
             self._run(urgent)
 
-    @staticmethod
-    def _tell(job: _Job[Any], settle: Callable[[Any], None], outcome: object) -> None:
-        def deliver() -> None:
-            if not job.future.done():
-                settle(outcome)
+    def _tell_what_is_due(self) -> None:
+        """All of it, or nothing while it can wait and this thread does not run out of work."""
+        work_after_next_s = (len(self._jobs) - 1) * self.mean_s
+        kept_until_next_s = time.monotonic() + self.mean_s - self._untold_since
+        if (
+            len(self._untold) >= _BUNDLE
+            or work_after_next_s < _ROUND_S
+            or kept_until_next_s > _KEPT_S
+        ):
+            self._tell()
 
-        job.loop.call_soon_threadsafe(deliver)
+    def _tell(self) -> None:
+        if self._untold:
+            outcomes, self._untold = self._untold, []
+            outcomes[0].future.get_loop().call_soon_threadsafe(_settle, outcomes)
+
+
+def _settle(outcomes: list[_Outcome]) -> None:
+    for outcome in outcomes:
+        if not outcome.future.done():
+            outcome.settle(outcome.value)
 
 
 def _as_error(error: BaseException) -> Exception:

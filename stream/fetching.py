@@ -28,14 +28,16 @@ _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 5.0
 
 
+#: in compute, kept there until others can be told with them (stream/compute.py), or unconfirmed
+RESULT_PLACES = 8
 #: an unconfirmed result is a duplicate when the broker comes back without the group; a confirmation
 #: takes milliseconds, so that a few keep the compute thread busy
 UNCONFIRMED_PLACES = 4
 
 
 class LanePlaces:
-    """The places of one lane: to fetch, to wait for another try, for decoded images, and for what
-    is computed or published until the broker has confirmed it.
+    """The places of one lane: to fetch, to wait for another try, for decoded images, for what is
+    computed until the broker has confirmed it, and for what is sent and not yet confirmed.
     """
 
     def __init__(self, name: str, settings: WorkerSettings) -> None:
@@ -44,6 +46,7 @@ class LanePlaces:
         )
         self.retry = asyncio.Semaphore(settings.retry_places)
         self.decoded = asyncio.Semaphore(settings.decoded_places)
+        self.results = asyncio.Semaphore(RESULT_PLACES)
         self.unconfirmed = asyncio.Semaphore(UNCONFIRMED_PLACES)
         decoders = f"decode-{name}"
         self.decoders = ThreadPoolExecutor(

@@ -11,7 +11,7 @@ from schemas.requests import parse_request
 from schemas.results import Face
 from schemas.topics import OPERATIONS
 from schemas.wire import RequestHeaders, parse_headers, usable_reply_address
-from stream.compute import ComputeThread
+from stream.compute import URGENT, ComputeThread
 from stream.crash_notes import CrashNotes
 from stream.event import LaneName, Position
 from stream.fetching import ImageSource, Job, LanePlaces
@@ -29,7 +29,7 @@ from stream.settings import WorkerSettings
 log = logging.getLogger(__name__)
 
 #: in the compute thread; lower goes first
-PRIORITIES: dict[LaneName, int] = {"interactive": 0, "bulk": 1}
+PRIORITIES: dict[LaneName, int] = {"interactive": URGENT, "bulk": URGENT + 1}
 
 
 class Processor:
@@ -63,8 +63,9 @@ class Processor:
         """Settle one event: it returns when what became of it is confirmed by the broker."""
         async with AsyncExitStack() as until_confirmed:
             outcome = await self._outcome(work, until_confirmed)
-            await work.lane.lease.wait()
-            await self._publish(work, outcome)
+            async with self._places[work.event.lane].unconfirmed:
+                await work.lane.lease.wait()
+                await self._publish(work, outcome)
 
     async def _publish(self, work: Work, outcome: Outcome) -> None:
         try:
@@ -117,7 +118,7 @@ class Processor:
         lane = job.event.lane
         places = self._places[lane]
         async with self._images.photograph(work, job, places) as photograph:
-            await until_confirmed.enter_async_context(places.unconfirmed)
+            await until_confirmed.enter_async_context(places.results)
             priority, request = PRIORITIES[lane], job.request
             assert job.image.sha256 is not None  # what was decoded was read
             return await self._repeats.faces(

@@ -57,7 +57,7 @@ class WorkerSettings(GroupSettings, ImageSettings, BlobSettings, ModelSettings):
         default=8, ge=1, description="of them, from one host or bucket"
     )
     retry_places: int = Field(default=64, ge=1, description="events that wait to retry, per lane")
-    decoded_places: int = Field(default=4, ge=1, description="decoded images at once, per lane")
+    decoded_places: int = Field(default=8, ge=1, description="decoded images at once, per lane")
     result_cache_bytes: int = Field(
         default=0, ge=0, description="of the faces that are kept for when their image comes again"
     )

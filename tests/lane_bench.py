@@ -21,7 +21,7 @@ from schemas.topics import Operation
 from stream.compute import ComputeThread
 from stream.crash_notes import CrashNotes
 from stream.event import Event, LaneName, Position
-from stream.fetching import UNCONFIRMED_PLACES, ImageSource, LanePlaces
+from stream.fetching import RESULT_PLACES, UNCONFIRMED_PLACES, ImageSource, LanePlaces
 from stream.images import ImageReader
 from stream.lanes import Lane, LaneLimits
 from stream.metrics import WorkerMetrics
@@ -226,6 +226,7 @@ class Bench:
         assert self.lane.in_flight == 0
         assert self.lane.busy == 0
         assert self.places.decoded._value == self.settings.decoded_places
+        assert self.places.results._value == RESULT_PLACES
         assert self.places.unconfirmed._value == UNCONFIRMED_PLACES
         assert self.places.retry._value == self.settings.retry_places
         assert self.places.fetch._all._value == self.settings.fetch_places

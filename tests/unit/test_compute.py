@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stream.compute import ComputeThread
+from stream.compute import URGENT, ComputeThread, Steps
 
 
 @pytest.fixture
@@ -107,6 +109,143 @@ async def test_a_job_whose_caller_is_gone_is_left_at_its_next_step(compute: Comp
     go_on.set()
     assert await compute.run(1, short) == 1
     assert steps_done == [0]
+
+
+def _queued(compute: ComputeThread, *jobs: Callable[[], Steps[Any]]) -> list[asyncio.Task[Any]]:
+    """Bulk jobs that all wait before the first of them begins, each of some 20 ms."""
+    compute.mean_s = 0.02
+    return [asyncio.create_task(compute.run(URGENT + 1, job)) for job in jobs]
+
+
+async def test_what_nobody_hurries_for_is_told_together_while_other_work_waits(
+    compute: ComputeThread,
+) -> None:
+    all_wait = threading.Event()
+    computed: list[int] = []
+    computed_when_told: list[int] = []
+
+    def job(number: int) -> Steps[int]:
+        all_wait.wait(5)
+        computed.append(number)
+        yield
+        return number
+
+    tasks = _queued(compute, *(partial(job, number) for number in range(8)))
+    for task in tasks:
+        task.add_done_callback(lambda _task: computed_when_told.append(len(computed)))
+    await asyncio.sleep(0)
+    all_wait.set()
+    assert await asyncio.gather(*tasks) == list(range(8))
+    assert computed_when_told[0] >= 4
+
+
+async def test_an_urgent_outcome_is_told_at_once_and_what_was_kept_with_it(
+    compute: ComputeThread,
+) -> None:
+    all_wait, in_long, urgent_waits, go_on = (threading.Event() for _ in range(4))
+
+    def short() -> Steps[str]:
+        all_wait.wait(5)
+        yield
+        return "kept"
+
+    def long() -> Steps[None]:
+        in_long.set()
+        urgent_waits.wait(5)
+        yield
+        go_on.wait(5)
+
+    def urgent() -> Steps[str]:
+        yield
+        return "urgent"
+
+    kept, *others = _queued(compute, short, long, short, short)
+    await asyncio.sleep(0)
+    all_wait.set()
+    await asyncio.to_thread(in_long.wait, 5)
+    assert not kept.done()
+    hurried = asyncio.create_task(compute.run(URGENT, urgent))
+    await asyncio.sleep(0)
+    urgent_waits.set()
+    async with asyncio.timeout(5):
+        assert (await kept, await hurried) == ("kept", "urgent")
+    assert not any(other.done() for other in others)
+    go_on.set()
+    await asyncio.gather(*others)
+
+
+async def test_an_outcome_is_kept_for_a_tenth_of_a_second_at_most(
+    compute: ComputeThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 0.0
+    monkeypatch.setattr("stream.compute.time.monotonic", lambda: now_s)
+    all_wait, go_on = threading.Event(), threading.Event()
+
+    def short() -> Steps[str]:
+        all_wait.wait(5)
+        yield
+        return "kept"
+
+    def long() -> Steps[None]:
+        nonlocal now_s
+        now_s += 0.2
+        yield
+        go_on.wait(5)
+
+    kept, *others = _queued(compute, short, long, short, short)
+    await asyncio.sleep(0)
+    all_wait.set()
+    async with asyncio.timeout(5):
+        assert await kept == "kept"
+    assert not any(other.done() for other in others)
+    go_on.set()
+    await asyncio.gather(*others)
+
+
+async def test_nothing_is_kept_for_work_whose_callers_are_gone(compute: ComputeThread) -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def job() -> Steps[str]:
+        started.set()
+        go_on.wait(5)
+        yield
+        return "told"
+
+    told, *others = _queued(compute, job, job, job, job)
+    await asyncio.to_thread(started.wait, 5)
+    for other in others:
+        other.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    go_on.set()
+    async with asyncio.timeout(5):
+        assert await told == "told"
+
+
+async def test_what_was_kept_is_told_when_the_thread_stops() -> None:
+    all_wait, in_last, stopping = (threading.Event() for _ in range(3))
+
+    def short() -> Steps[str]:
+        all_wait.wait(5)
+        yield
+        return "kept"
+
+    def last() -> Steps[None]:
+        in_last.set()
+        stopping.wait(5)
+        yield
+
+    with ComputeThread() as compute:
+        kept, *others = _queued(compute, short, last, short, short)
+        await asyncio.sleep(0)
+        all_wait.set()
+        await asyncio.to_thread(in_last.wait, 5)
+        assert not kept.done()
+        threading.Timer(0.05, stopping.set).start()
+    async with asyncio.timeout(5):
+        assert await kept == "kept"
+    for other in others:
+        other.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def test_the_age_of_a_step_tells_a_hang_from_idleness(compute: ComputeThread) -> None:

@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError
 
 from schemas.errors import ImageNotFound, InferenceFailed
 from stream.event import Event, Position
-from stream.fetching import UNCONFIRMED_PLACES
+from stream.fetching import RESULT_PLACES, UNCONFIRMED_PLACES
 from stream.io.producer import SendFailed
 from stream.outcome import Outcome
 from tests.lane_bench import FACE, MODEL, Bench, png
@@ -223,20 +223,24 @@ async def test_an_event_that_killed_too_many_workers_is_not_tried_again(bench: B
     assert bench.pipeline.computed == [6]
 
 
-async def test_no_more_is_computed_than_may_wait_for_its_confirmation(bench: Bench) -> None:
+async def test_while_the_broker_is_away_few_results_are_computed_and_fewer_are_sent(
+    bench: Bench,
+) -> None:
     back = asyncio.Event()
-    publish = bench.publisher.publish
+    publish, sent = bench.publisher.publish, []
 
     async def publish_once_back(event: Event, outcome: Outcome) -> None:
+        sent.append(event.offset)
         await back.wait()
         await publish(event, outcome)
 
     bench.publisher.publish = publish_once_back  # type: ignore[method-assign]  # a broker away
-    offsets = [bench.fetch(f"file:///{number}.png") for number in range(10)]
-    await bench.until(bench.places.unconfirmed.locked)
+    offsets = [bench.fetch(f"file:///{number}.png") for number in range(20)]
+    await bench.until(bench.places.results.locked)
     await bench.until(bench.places.decoded.locked)
     await asyncio.sleep(0.05)  # time in which more would have been computed
-    assert len(bench.pipeline.computed) == UNCONFIRMED_PLACES
+    assert len(bench.pipeline.computed) == RESULT_PLACES
+    assert len(sent) == UNCONFIRMED_PLACES
     back.set()
     for offset in offsets:
         await bench.settled(offset)
