@@ -38,7 +38,7 @@ class ScaleOrder:
     sleep_ms: float
     #: that each worker sleeps at each size
     seconds: float
-    #: in a worker that does not sleep, without and with the edge
+    #: in workers that do not sleep, without and with the edge
     events: int
     operation: Operation
 
@@ -61,8 +61,10 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class EventCost:
-    """CPU milliseconds an event, of one saturated worker that does not sleep."""
+    """CPU milliseconds an event, of saturated workers that do not sleep: of as many as there would
+    be, for what an event costs depends on whether each has processors of its own."""
 
+    processes: int
     events: int
     events_per_s: float
     worker_cpu_ms: float
@@ -139,21 +141,22 @@ def share_of_sleepers(events_per_s: float, processes: int, sleep_ms: float) -> f
 
 async def _cost(order: ScaleOrder, given: Given, image: Path, callers: int | None) -> EventCost:
     """callers: at the edge; None: without an edge, all published at once."""
-    with ground(given, [image.parent], MAX_WORKERS="1", **{SLEEP_MS: "0"}) as at:
+    with ground(given, [image.parent], **{SLEEP_MS: "0"}) as at:
         start_edge = None if callers is None else given.start_edge
         deployment = at.deployment(start_edge, _WORKER)
         side = StreamSide(deployment) if callers is None else EdgeSide(deployment)
-        given.on_step(f"one worker that does not sleep, its {side.name}")
+        given.on_step(f"workers that do not sleep, their {side.name}")
         async with deployment.awake() as up:
             await side.run(Batch(order.operation, (image,) * _WARM_UP_EVENTS, 1), callers)
-            worker, edge = Processes(up.supervisor.pids), Processes(up.edge_pids)
-            before_s = worker.cpu_s(), edge.cpu_s()
+            workers, edge = Processes(up.supervisor.pids), Processes(up.edge_pids)
+            before_s = workers.cpu_s(), edge.cpu_s()
             batch = Batch(order.operation, (image,) * order.events, 1)
             run = await side.run(batch, callers)
-            worker_s, edge_s = worker.cpu_s() - before_s[0], edge.cpu_s() - before_s[1]
+            workers_s, edge_s = workers.cpu_s() - before_s[0], edge.cpu_s() - before_s[1]
     return EventCost(
+        processes=at.settings.max_workers,
         events=order.events,
         events_per_s=run.images_per_s,
-        worker_cpu_ms=worker_s * 1000 / order.events,
+        worker_cpu_ms=workers_s * 1000 / order.events,
         edge_cpu_ms=None if callers is None else edge_s * 1000 / order.events,
     )

@@ -33,7 +33,7 @@ _SECONDS = 3.0
 #: where --images does not say otherwise
 _MEMORY_IMAGES = 2000
 _CALLS = 150
-_SCALE_EVENTS = 3000
+_SCALE_EVENTS = 10_000
 _SCALE_SECONDS = 10.0
 
 

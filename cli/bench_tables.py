@@ -233,7 +233,8 @@ def _scale(report: ScaleReport) -> Iterator[Shown]:
         "of the most: what so many processes do that only sleep; CPU: of the workers, an event",
     )
     yield Shown(
-        f"CPU of an event beside inference: one worker that does not sleep, {report.operation}",
+        f"CPU of an event beside inference: {report.stream.processes} workers that do not sleep, "
+        f"{report.operation}",
         ("", "events/s", "worker ms", "edge ms", "together"),
         [_cost_row("stream", report.stream), _cost_row("edge", report.edge)],
     )

@@ -44,8 +44,8 @@ SCALE = ScaleReport(
     sleep_ms=200.0,
     broker="kafka",
     growth=(Growth(2, 8, 96, 3.0, 9.8, 0.98, 1.25),),
-    stream=EventCost(3000, 1500.0, 0.61, None),
-    edge=EventCost(3000, 700.0, 0.75, 0.5),
+    stream=EventCost(2, 3000, 1500.0, 0.61, None),
+    edge=EventCost(2, 3000, 700.0, 0.75, 0.5),
 )
 
 
