@@ -87,7 +87,8 @@ class ComputeThread:
     async def run(self, priority: int, start: Callable[[], Steps[T]]) -> T:
         """Run `start()` in the thread; lower `priority` goes first. Raises what it raises.
 
-        Above `URGENT`, the outcome may come up to 0.1 s after the job's end while others wait.
+        Above `URGENT`, while others wait, the outcome may come 0.1 s, and the step then under way,
+        after the job's end.
         When the caller is cancelled, a job that waits is dropped and a running one is left at
         its next step.
         """
