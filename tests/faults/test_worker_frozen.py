@@ -26,7 +26,7 @@ async def test_a_frozen_workers_partitions_go_on_without_it_and_it_comes_back_be
     soak: bool,
     fault_row: Callable[[FaultOutcome], None],
 ) -> None:
-    events = 1500 if soak else 700
+    events = 2000 if soak else 1000
     with on_kafka(apache_kafka) as broker:
         async with backlog(broker, shared, events) as fleet:
             pids = fleet.rig.supervisor.pids
