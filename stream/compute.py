@@ -41,8 +41,8 @@ class _Job(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Outcome:
-    """Of a job that has ended: the future's method, and what it is given."""
+class _EndedJob:
+    """The future's method that tells of it, and what that is given."""
 
     future: asyncio.Future[Any]
     settle: Callable[[Any], None]
@@ -63,7 +63,7 @@ class ComputeThread:
         self._step_started_at: float | None = None
         #: seconds of a job, what ran in between left out; of the last ones, 0 before the first
         self.mean_s = 0.0
-        self._untold: list[_Outcome] = []
+        self._untold: list[_EndedJob] = []
         #: when the first of them was there
         self._untold_since = 0.0
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -119,7 +119,7 @@ class ComputeThread:
     def _run(self, job: _Job[Any]) -> None:
         if job.abandoned.is_set():
             return
-        outcome: _Outcome | None = None
+        ended: _EndedJob | None = None
         took_s = 0.0
         try:
             steps = job.start()
@@ -133,15 +133,15 @@ class ComputeThread:
                 self._tell_what_is_due()
             steps.close()
         except StopIteration as end:
-            outcome = _Outcome(job.future, job.future.set_result, end.value)
+            ended = _EndedJob(job.future, job.future.set_result, end.value)
         except BaseException as error:  # noqa: BLE001 - this thread outlives whatever a model raises
-            outcome = _Outcome(job.future, job.future.set_exception, _as_error(error))
+            ended = _EndedJob(job.future, job.future.set_exception, _as_error(error))
         self._step_started_at = None
-        if outcome is not None:
+        if ended is not None:
             self.mean_s += (took_s - self.mean_s) / _MEAN_OF
             if not self._untold:
                 self._untold_since = time.monotonic()
-            self._untold.append(outcome)
+            self._untold.append(ended)
             if job.priority <= URGENT:
                 self._tell()
 
@@ -166,14 +166,14 @@ class ComputeThread:
 
     def _tell(self) -> None:
         if self._untold:
-            outcomes, self._untold = self._untold, []
-            outcomes[0].future.get_loop().call_soon_threadsafe(_settle, outcomes)
+            told, self._untold = self._untold, []
+            told[0].future.get_loop().call_soon_threadsafe(_settle, told)
 
 
-def _settle(outcomes: list[_Outcome]) -> None:
-    for outcome in outcomes:
-        if not outcome.future.done():
-            outcome.settle(outcome.value)
+def _settle(jobs: list[_EndedJob]) -> None:
+    for job in jobs:
+        if not job.future.done():
+            job.settle(job.value)
 
 
 def _as_error(error: BaseException) -> Exception:

@@ -31,7 +31,7 @@ _LONGEST_PAUSE_S = 5.0
 #: in compute, kept there until others can be told with them (stream/compute.py), or unconfirmed
 RESULT_PLACES = 8
 #: an unconfirmed result is a duplicate when the broker comes back without the group; a confirmation
-#: takes milliseconds, so that a few keep the compute thread busy
+#: takes milliseconds, so that a few are enough
 UNCONFIRMED_PLACES = 4
 
 

@@ -236,7 +236,8 @@ async def test_while_the_broker_is_away_few_results_are_computed_and_fewer_are_s
 
     bench.publisher.publish = publish_once_back  # type: ignore[method-assign]  # a broker away
     offsets = [bench.fetch(f"file:///{number}.png") for number in range(20)]
-    await bench.until(bench.places.results.locked)
+    await bench.until(lambda: len(bench.pipeline.computed) >= RESULT_PLACES)
+    await bench.until(bench.places.unconfirmed.locked)
     await bench.until(bench.places.decoded.locked)
     await asyncio.sleep(0.05)  # time in which more would have been computed
     assert len(bench.pipeline.computed) == RESULT_PLACES
