@@ -38,9 +38,12 @@ def command(photograph: Path | None, out: Path) -> None:
     models = load_models(settings)
     if models.landmarks_106 is None:
         raise Failure(f"the pack {settings.model_pack} has no 2d106det")
-    boxes = models.detector.detect(image).boxes
-    order = most_prominent_first(boxes, *image.shape[:2])
-    points = models.landmarks_106.locate(image, boxes[order[0]]) if len(order) else None
+    found = models.detector.detect(image)
+    if not len(found.boxes):
+        raise Failure("no face is found there")
+    face = most_prominent_first(found.boxes, *image.shape[:2])[0]
+    five = None if found.points is None else found.points[face]
+    points = models.landmarks_106.locate(image, found.boxes[face], five)
     if points is None:
         raise Failure("no face is found there")
     picture = landmark_map(image, points)

@@ -39,8 +39,8 @@ def analyze_face(models: FaceModels, seen: SeenFace) -> results.Analysis:
     detector and the recogniser."""
     image, box = seen.image, seen.box
     face = crop(image, box)
-    points_106 = _located(models.landmarks_106, image, box)
-    points_3d = _located(models.landmarks_3d, image, box)
+    points_106 = _located(models.landmarks_106, seen)
+    points_3d = _located(models.landmarks_3d, seen)
     points_68 = _points_68(points_106, points_3d)
     genderage = models.genderage
     attributes = None if genderage is None else genderage.estimate(image, box, points_106)
@@ -63,10 +63,10 @@ def analyze_face(models: FaceModels, seen: SeenFace) -> results.Analysis:
     )
 
 
-def _located(model: Landmarker | None, image: Image, box: Floats) -> Floats | None:
+def _located(model: Landmarker | None, seen: SeenFace) -> Floats | None:
     if model is None:
         return None
-    points = model.locate(image, box)
+    points = model.locate(seen.image, seen.box, seen.points)
     return points if points is not None and np.isfinite(points).all() else None
 
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from stream.models.onnx_graph import write_faster
 from stream.models.protocols import Attributes, Floats, Image
 from stream.models.sessions import Provider, loading, session_options
-from stream.vision.landmarks import MIRROR_106, upright_square
+from stream.vision.landmarks import MIRROR_106, square_by_five, upright_square
 from stream.vision.warp import aligned, square_around, warp
 
 DETECTION = "detection"
@@ -119,28 +119,35 @@ class CropLandmarker:
     def __init__(self, model: Any) -> None:
         self._model = model
 
-    def locate(self, image: Image, box: Floats) -> Floats | None:
-        cut = _cut(self._model, image, box)
-        return None if cut is None else _located(self._model, *cut)
+    def locate(
+        self,
+        image: Image,
+        box: Floats,
+        points_5: Floats | None = None,  # noqa: ARG002 - the protocol gives it
+    ) -> Floats | None:
+        to_crop = square_around(box, self._model.input_size[0], CROP_MARGIN)
+        return None if to_crop is None else _located_in(self._model, image, to_crop)
 
 
 class UprightLandmarker:
     """`2d106det`: (106, 2), the same however the photograph is turned, mirrored and scaled.
 
     The network's own points depend on how the box lies on the face, and are not the mirrored
-    photograph's mirrored ones: by 3 % in the ratios of a face, by 3° in its pose. So the points of
-    the box's crop only say where the face is and how it stands. Those that are returned are of a
-    crop that follows them, upright, and the mean of what the network sees in it and in its mirror
-    image.
+    photograph's mirrored ones: by 3 % in the ratios of a face, by 3° in its pose. So it looks
+    first at a crop that stands upright by the detector's five points, or else at the box's, and
+    that only says where the face is and how it stands. What is returned is of a crop that follows
+    those points, the mean of what the network sees in it and in its mirror image.
     """
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._rough = CropLandmarker(model)
 
-    def locate(self, image: Image, box: Floats) -> Floats | None:
-        rough = self._rough.locate(image, box)
+    def locate(self, image: Image, box: Floats, points_5: Floats | None = None) -> Floats | None:
         side_px = self._model.input_size[0]
+        first = square_around(box, side_px, CROP_MARGIN)
+        if points_5 is not None:
+            first = square_by_five(points_5, side_px)
+        rough = None if first is None else _located_in(self._model, image, first)
         to_crop = None if rough is None else upright_square(rough, side_px)
         crop = None if to_crop is None else warp(image, to_crop, side_px)
         if crop is None or to_crop is None:
@@ -171,13 +178,14 @@ class GenderAge:
         """The network's outputs are two logits, female and male, and the age in centuries."""
         side_px = self._model.input_size[0]
         to_crop = None if points_106 is None else upright_square(points_106, side_px)
+        follows_points = to_crop is not None
         if to_crop is None:
-            cut = _cut(self._model, image, box)
-            return None if cut is None else _attributes(_outputs(self._model, cut[0]))
-        crop = warp(image, to_crop, side_px)
+            to_crop = square_around(box, side_px, CROP_MARGIN)
+        crop = None if to_crop is None else warp(image, to_crop, side_px)
         if crop is None:
             return None
-        seen = np.stack([_outputs(self._model, view) for view in (crop, crop[:, ::-1])])
+        views = [crop, crop[:, ::-1]] if follows_points else [crop]
+        seen = np.stack([_outputs(self._model, view) for view in views])
         return _attributes(seen.mean(axis=0, dtype=np.float32))
 
 
@@ -188,14 +196,6 @@ def _attributes(outputs: Floats) -> Attributes:
         gender="male" if male > female else "female",
         gender_score=1 / (1 + math.exp(-abs(male - female))),
     )
-
-
-def _cut(model: Any, image: Image, box: Floats) -> tuple[Image, NDArray[np.float64]] | None:
-    """The crop that the model is fed, and (2, 3): pixels of the image → pixels of the crop."""
-    side_px = model.input_size[0]
-    to_crop = square_around(box, side_px, CROP_MARGIN)
-    crop = None if to_crop is None else warp(image, to_crop, side_px)
-    return None if crop is None or to_crop is None else (crop, to_crop)
 
 
 def _outputs(model: Any, crop: Image) -> Floats:
@@ -210,6 +210,12 @@ def _outputs(model: Any, crop: Image) -> Floats:
     (outputs,) = model.session.run(model.output_names, {model.input_name: blob})
     found: Floats = outputs[0]
     return found
+
+
+def _located_in(model: Any, image: Image, to_crop: NDArray[np.float64]) -> Floats | None:
+    """to_crop: (2, 3): pixels of the image → pixels of the crop that the model is fed."""
+    crop = warp(image, to_crop, model.input_size[0])
+    return None if crop is None else _located(model, crop, to_crop)
 
 
 def _located(model: Any, crop: Image, to_crop: NDArray[np.float64]) -> Floats:

@@ -101,7 +101,7 @@ def _warm_up(models: FaceModels) -> None:
     models.recognizer.embed(blank, points)
     for landmarker in (models.landmarks_106, models.landmarks_3d):
         if landmarker is not None:
-            landmarker.locate(blank, box)
+            landmarker.locate(blank, box, points)
     if models.genderage is not None:
         models.genderage.estimate(blank, box)
     if models.emotion is not None:

@@ -59,9 +59,9 @@ class Recognizer(Protocol):
 
 
 class Landmarker(Protocol):
-    def locate(self, image: Image, box: Floats) -> Floats | None:
-        """box: (4,). Returns (N, 2) or (N, 3); the third axis in the pixels of the first two.
-        `None` for a box without extent."""
+    def locate(self, image: Image, box: Floats, points_5: Floats | None = None) -> Floats | None:
+        """box: (4,); points_5: (5, 2), where known. Returns (N, 2) or (N, 3); the third axis in the
+        pixels of the first two. `None` for a box without extent, and points in one place."""
         ...
 
 

@@ -131,7 +131,7 @@ def test_mirrored_yaw_and_roll_change_their_sign_and_the_rest_stays(
         _same_symmetry(face, mirrored, 0.03)
 
 
-@pytest.mark.parametrize("degrees", [20, -20])
+@pytest.mark.parametrize("degrees", [20, -20, 45])
 def test_turned_in_the_plane_roll_follows_and_the_rest_stays(
     faces: list[Measured], measure: Measuring, degrees: float
 ) -> None:

@@ -60,7 +60,7 @@ class Fake:
         self._called("embed")
         return None if self.embedding is None else np.full(512, self.embedding, np.float32)
 
-    def locate(self, image: Image, box: Floats) -> Floats:
+    def locate(self, image: Image, box: Floats, points_5: Floats | None = None) -> Floats:
         self._called("locate")
         return np.random.default_rng(1).uniform(0, 100, (106, 2)).astype(np.float32)
 

@@ -25,6 +25,7 @@ Function = Callable[..., Any]
 _IMAGE = draw((100, 130, 180))
 _FACE = landmarks()
 _FACE_106 = np.random.default_rng(0).uniform(50, 350, (106, 2)).astype(np.float32)
+_FIVE = np.array([[160, 150], [240, 150], [200, 200], [170, 250], [230, 250]], np.float32)
 _BOX = np.array([100, 40, 300, 330], np.float32)
 _TURN = np.array([[0.5, 0, 0], [0, 0.5, 0]])
 
@@ -32,6 +33,7 @@ SANE: dict[str, Any] = {
     "image": _IMAGE,
     "face": _IMAGE,
     "points": _FACE,
+    "points_5": _FIVE,
     "points_106": _FACE_106,
     "box": _BOX,
     "boxes": np.stack([_BOX, _BOX / 2]),
@@ -94,6 +96,7 @@ BROKEN: dict[str, dict[str, Any]] = {
     "image": _broken_images(),
     "face": _broken_images(),
     "points": _broken_array(_FACE),
+    "points_5": _broken_array(_FIVE),
     "points_106": _broken_array(_FACE_106),
     "box": _broken_array(_BOX),
     "boxes": _broken_array(SANE["boxes"], shorter=False) | {"three edges": np.zeros((2, 3))},
@@ -122,6 +125,7 @@ DEGENERATE: dict[str, dict[str, Any]] = {
         "grey": np.full_like(_IMAGE, 128),
     },
     "points": _no_face(_FACE) | {OUTSIDE: _FACE + np.float32(1e6)},
+    "points_5": _no_face(_FIVE),
     "points_106": _no_face(_FACE_106),
     "box": {
         "no area": np.full(4, 5, np.float32),
@@ -135,7 +139,7 @@ DEGENERATE: dict[str, dict[str, Any]] = {
 
 REARRANGING = {
     *("crop", "warp", "to_68", "from_bgr", "demand_bgr"),
-    *("square_around", "upright_square", "aligned"),
+    *("square_around", "square_by_five", "upright_square", "aligned"),
 }
 """Give back what they were given, elsewhere: nothing is measured."""
 

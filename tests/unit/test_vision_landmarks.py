@@ -11,6 +11,7 @@ from stream.vision.landmarks import (
     MIRROR_106,
     TO_68,
     eye_distance,
+    square_by_five,
     to_68,
     upright_square,
 )
@@ -101,3 +102,20 @@ def test_a_mirrored_face_is_mirrored_in_it() -> None:
 def test_points_in_no_place_or_one_have_no_square(fill: float) -> None:
     assert upright_square(np.full((106, 2), fill, np.float32), SIDE_PX) is None
     assert upright_square(np.full((0, 2), fill, np.float32), SIDE_PX) is None
+
+
+@pytest.mark.parametrize("degrees", [0, -100, 180])
+def test_by_five_points_a_face_stands_in_the_middle_of_the_square(degrees: float) -> None:
+    a = np.radians(degrees)
+    rotation = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
+    five = np.array([[70, 80], [130, 80], [100, 115], [74, 142], [126, 142]], np.float32)
+    turned = (five @ rotation.T + (500, 20)).astype(np.float32)
+    to_crop = square_by_five(turned, SIDE_PX)
+    assert to_crop is not None
+    placed = seen(turned, to_crop)
+    assert placed[0, 1] == pytest.approx(placed[1, 1], abs=0.01)
+    assert placed[:, 0].mean() == pytest.approx((SIDE_PX - 1) / 2, abs=0.01)
+    assert placed[0, 0] < placed[1, 0]
+    assert placed[0, 1] < placed[2, 1] < placed[3, 1]
+    assert placed.min() > SIDE_PX / 4
+    assert placed.max() < SIDE_PX * 3 / 4
