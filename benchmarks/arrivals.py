@@ -6,20 +6,21 @@ import asyncio
 import threading
 import time
 import uuid
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from benchmarks.batches import BenchmarkFailed
-from schemas.topics import OPERATIONS, Operation
+from schemas.topics import Operation
 from stream.io.kafka import KafkaSettings
 
 _POLL_S = 0.1
 _ANSWER_TIMEOUT_S = 10.0
+#: a broker answers when it has so much, or when it has waited for so long
+_AT_LEISURE = {"fetch.wait.max.ms": 25, "fetch.min.bytes": 1024 * 1024}
 
 
 class Arrived(NamedTuple):
@@ -65,73 +66,21 @@ class Arrival:
 
 
 class Arrivals:
-    """Reads the results of one operation at a time, in a thread, while the `with` block lasts.
+    """Collects what a consumer that has its partitions reads, in a thread, and closes it."""
 
-    The others' partitions would be asked for too, again and again, on the cores that are measured.
-    """
-
-    def __init__(self, settings: KafkaSettings) -> None:
-        self._settings = settings
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
         self._expected: dict[bytes, Arrival] = {}
-        self._places: dict[Operation, list[TopicPartition]] = {}
-        #: whose results are read
-        self._operation: Operation | None = None
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def __enter__(self) -> Self:
-        """Raises `KafkaException`."""
-        self._consumer = Consumer(
-            self._settings.librdkafka_consumer(
-                **{
-                    "group.id": f"bench-{uuid.uuid4()}",  # asked for, and never joined
-                    "enable.auto.commit": False,
-                    "log_level": 0,
-                }
-            )
-        )
-        try:
-            known = self._consumer.list_topics(timeout=_ANSWER_TIMEOUT_S).topics
-        except BaseException:
-            self._consumer.close()
-            raise
-        for operation in OPERATIONS:
-            topic = self._settings.topics.result(operation)
-            self._places[operation] = [
-                TopicPartition(topic, one) for one in known[topic].partitions
-            ]
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop_reading()
-        self._consumer.close()
-
-    def listen(self, operation: Operation) -> None:
-        """Read what is published of it from now on, and of no other. Blocks.
-
-        Raises `KafkaException`.
-        """
-        if operation == self._operation:
-            return
-        self._stop_reading()  # what is asked while another thread polls, it never answers
-        places = self._places[operation]
-        for place in places:
-            place.offset = end_of(self._consumer, place)
-        self._consumer.assign(places)
-        self._operation = operation
         self._thread = threading.Thread(target=self._read, name="arrivals", daemon=True)
+
+    def start(self) -> None:
         self._thread.start()
 
-    def _stop_reading(self) -> None:
-        if self._thread is not None:
-            self._stopping.set()
-            self._thread.join()
-            self._stopping.clear()
+    def stop(self) -> None:
+        """Blocks."""
+        self._stopping.set()
+        self._thread.join()
 
     def expect(self, keys: Iterable[bytes]) -> Arrival:
         """From now on these are collected too."""
@@ -140,17 +89,58 @@ class Arrivals:
         return arrival
 
     def _read(self) -> None:
-        while not self._stopping.is_set():
-            message = self._consumer.poll(_POLL_S)
-            if message is None or message.error() is not None:
-                continue
-            at, sent_ms = time.perf_counter(), message.timestamp()[1]
-            arrival = self._expected.pop(message.key() or b"", None)
-            if arrival is not None:
-                under_way_ms = max(0.0, time.time() * 1000 - sent_ms)
-                arrival.take(
-                    message.key() or b"", Arrived(message.value() or b"", at, under_way_ms)
-                )
+        with closing(self._consumer) as consumer:
+            while not self._stopping.is_set():
+                message = consumer.poll(_POLL_S)
+                if message is not None and message.error() is None:
+                    self._take(message)
+
+    def _take(self, message: Message) -> None:
+        at, sent_ms = time.perf_counter(), message.timestamp()[1]
+        key = message.key() or b""
+        arrival = self._expected.pop(key, None)
+        if arrival is not None:
+            under_way_ms = max(0.0, time.time() * 1000 - sent_ms)
+            arrival.take(key, Arrived(message.value() or b"", at, under_way_ms))
+
+
+@asynccontextmanager
+async def listening(
+    settings: KafkaSettings, operation: Operation, *, at_leisure: bool
+) -> AsyncIterator[Arrivals]:
+    """Reads what is published of an operation while the block lasts, and nothing else: that would
+    cost the cores that are measured.
+
+    `at_leisure`: as who wants many results and not the next one, forty times a second at most.
+    Raises `KafkaException`.
+    """
+    more = _AT_LEISURE if at_leisure else {}
+    arrivals = Arrivals(await asyncio.to_thread(_at_the_end, settings, operation, more))
+    arrivals.start()
+    try:
+        yield arrivals
+    finally:
+        await asyncio.to_thread(arrivals.stop)
+
+
+def _at_the_end(
+    settings: KafkaSettings, operation: Operation, more: Mapping[str, object]
+) -> Consumer:
+    """Of the operation's results; before another thread polls, which would keep the answers."""
+    given = {"group.id": f"bench-{uuid.uuid4()}"}  # asked for, and never joined
+    quiet = {"enable.auto.commit": False, "log_level": 0}
+    consumer = Consumer(settings.librdkafka_consumer(**given, **quiet, **more))
+    try:
+        topic = settings.topics.result(operation)
+        known = consumer.list_topics(timeout=_ANSWER_TIMEOUT_S).topics[topic]
+        places = [TopicPartition(topic, one) for one in known.partitions]
+        for place in places:
+            place.offset = end_of(consumer, place)
+        consumer.assign(places)
+    except BaseException:
+        consumer.close()
+        raise
+    return consumer
 
 
 def end_of(consumer: Consumer, place: TopicPartition) -> int:

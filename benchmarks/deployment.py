@@ -9,7 +9,6 @@ from typing import Protocol
 
 import aiohttp
 
-from benchmarks.arrivals import Arrivals
 from stream.forked import WORKER
 from stream.io.producer import Producer
 from stream.settings import WorkerSettings
@@ -34,7 +33,6 @@ StartEdge = Callable[[Mapping[str, str]], AbstractAsyncContextManager[RunningEdg
 class Awake:
     """What there is while a deployment is up."""
 
-    arrivals: Arrivals
     producer: Producer
     supervisor: Supervisor
     session: aiohttp.ClientSession
@@ -77,7 +75,6 @@ class Deployment:
     async def awake(self) -> AsyncIterator[Awake]:
         """Raises `WorkersFailed`, and what an edge raises that does not start."""
         async with AsyncExitStack() as stack:
-            arrivals = stack.enter_context(Arrivals(self.settings))
             producer = await stack.enter_async_context(
                 Producer(self.settings.librdkafka(log_level=0))
             )
@@ -89,7 +86,7 @@ class Deployment:
                 edge = await stack.enter_async_context(self._start_edge(self.environ))
             await supervisor.ready()
             session = await stack.enter_async_context(aiohttp.ClientSession())
-            self._awake = Awake(arrivals, producer, supervisor, session, edge)
+            self._awake = Awake(producer, supervisor, session, edge)
             try:
                 yield self._awake
             finally:

@@ -7,7 +7,7 @@ import time
 import uuid
 from pathlib import Path
 
-from benchmarks.arrivals import Arrived
+from benchmarks.arrivals import Arrivals, Arrived, listening
 from benchmarks.batches import Batch, Run
 from benchmarks.callers import ask_all
 from benchmarks.dealing import dealt
@@ -40,14 +40,17 @@ class StreamSide:
         """
         up = self.home.up
         assert up is not None, "asleep"
-        await asyncio.to_thread(up.arrivals.listen, batch.operation)
-        if callers is None:
-            return await self._all_at_once(up, batch)
-        workers, sizes = len(self.pids), [path.stat().st_size for path in batch.paths]
-        partitions = iter(dealt(sizes, self.home.partitions, workers))
-        answered = await ask_all(
-            batch.paths, callers, lambda path: self._ask(up, batch, path, next(partitions))
-        )
+        settings, operation = self.home.settings, batch.operation
+        async with listening(settings, operation, at_leisure=callers is None) as arrivals:
+            if callers is None:
+                return await self._all_at_once(up, arrivals, batch)
+            workers, sizes = len(self.pids), [path.stat().st_size for path in batch.paths]
+            partitions = iter(dealt(sizes, self.home.partitions, workers))
+            answered = await ask_all(
+                batch.paths,
+                callers,
+                lambda path: self._ask(up, arrivals, batch, path, next(partitions)),
+            )
         return _run(answered.elapsed_s, answered.answers, answered.waits_ms)
 
     async def flood(self, batch: Batch, in_flight: int, ended: asyncio.Event) -> int:
@@ -57,35 +60,37 @@ class StreamSide:
         """
         up = self.home.up
         assert up is not None, "asleep"
-        await asyncio.to_thread(up.arrivals.listen, batch.operation)
         came = 0
 
-        async def publish_and_wait(first: int) -> None:
+        async def publish_and_wait(arrivals: Arrivals, first: int) -> None:
             nonlocal came
             number = first
             while not ended.is_set():
                 path = batch.paths[number % len(batch.paths)]
-                await self._ask(up, batch, path, number % self.home.partitions)
+                await self._ask(up, arrivals, batch, path, number % self.home.partitions)
                 came += not ended.is_set()
                 number += in_flight
 
-        await asyncio.gather(*(publish_and_wait(first) for first in range(in_flight)))
+        async with listening(self.home.settings, batch.operation, at_leisure=False) as arrivals:
+            await asyncio.gather(*(publish_and_wait(arrivals, each) for each in range(in_flight)))
         return came
 
-    async def _ask(self, up: Awake, batch: Batch, path: Path, partition: int) -> Arrived:
+    async def _ask(
+        self, up: Awake, arrivals: Arrivals, batch: Batch, path: Path, partition: int
+    ) -> Arrived:
         key = str(uuid.uuid4())
-        arrival = up.arrivals.expect([key.encode()])
+        arrival = arrivals.expect([key.encode()])
         sent = await self._publish(up, key, _request(key, batch, path), partition)
         await arrival.wait(self.home.settings.worker_timeout)
         await sent
         return arrival.came[key.encode()]
 
-    async def _all_at_once(self, up: Awake, batch: Batch) -> Run:
+    async def _all_at_once(self, up: Awake, arrivals: Arrivals, batch: Batch) -> Run:
         keys = [f"{uuid.uuid4()}-{number}" for number in range(len(batch.paths))]
         values = [_request(key, batch, path) for key, path in zip(keys, batch.paths, strict=True)]
         sizes = [path.stat().st_size for path in batch.paths]
         partitions = dealt(sizes, self.home.partitions, len(self.pids))
-        arrival = up.arrivals.expect(key.encode() for key in keys)
+        arrival = arrivals.expect(key.encode() for key in keys)
         began_at = time.perf_counter()
         sent = [
             await self._publish(up, key, value, partition)
