@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import cv2
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from stream.models.protocols import Detections, Enough, Floats, Image
 from stream.models.settings import DetSizeMode
 
+FINEST_STRIDE_PX = 8
 STRIDE_PX = 32  # the network's coarsest: both sides of its input are multiples of it
 DOUBT = 0.75  # of the threshold; what 640 px find with 0.6 in LFW's 250 px has 0.49 and more
 
@@ -28,6 +30,7 @@ class ScrfdDetector:
 
     def __init__(self, model: Any, *, size_px: int, mode: DetSizeMode, threshold: float) -> None:
         model.prepare(0, input_size=(size_px, size_px), det_thresh=threshold)
+        model.forward = partial(forward, model)
         self._model = model
         self._size_px = size_px
         self._threshold = threshold
@@ -94,6 +97,50 @@ class ScrfdDetector:
         first = np.concatenate([one.scores + 1, other.scores])  # scores end at 1
         kept = np.array(self._model.nms(np.column_stack([boxes, first])), np.intp)
         return _only(Detections(boxes, scores, points), kept)
+
+
+def forward(
+    model: Any, canvas: Image, threshold: float
+) -> tuple[list[Floats], list[Floats], list[Floats]]:
+    """What `SCRFD.forward` returns, sooner: only what reaches the threshold is made a face.
+
+    canvas: (H, W, 3) uint8 BGR, sides multiples of 32. Returns for each stride of the network the
+    scores, (N, 1); the boxes, (N, 4) px of the canvas; the five points, (N, 5, 2) px, where the
+    network has them, else no array at all.
+    """
+    blob = _blob(canvas, model.input_mean, model.input_std)
+    outputs = model.session.run(model.output_names, {model.input_name: blob})
+    scores: list[Floats] = []
+    boxes: list[Floats] = []
+    points: list[Floats] = []
+    for level in range(model.fmc):
+        stride = FINEST_STRIDE_PX << level
+        rows, columns = canvas.shape[0] // stride, canvas.shape[1] // stride
+        sure, edges, *offsets = (
+            output[0] if model.batched else output for output in outputs[level :: model.fmc]
+        )
+        chosen = np.flatnonzero(sure >= threshold)
+        anchors = len(sure) // (rows * columns)
+        row, column = np.divmod(chosen // anchors, columns)
+        centres = np.stack([column, row], axis=1).astype(np.float32) * stride
+        distances = edges[chosen] * stride
+        scores.append(sure[chosen])
+        boxes.append(np.hstack([centres - distances[:, :2], centres + distances[:, 2:]]))
+        if model.use_kps:
+            moved = offsets[0][chosen].reshape(-1, 5, 2) * stride
+            points.append(centres[:, np.newaxis] + moved)
+    return scores, boxes, points
+
+
+def _blob(canvas: Image, mean: float, deviation: float) -> Floats:
+    """(1, 3, H, W) RGB: the numbers of `cv2.dnn.blobFromImage`, in half of its time."""
+    blob = np.empty((1, 3, *canvas.shape[:2]), np.float32)
+    for place, channel in zip((2, 1, 0), cv2.split(canvas), strict=True):
+        normalised = blob[0, place]
+        cv2.addWeighted(
+            channel, 1 / deviation, channel, 0, -mean / deviation, normalised, cv2.CV_32F
+        )
+    return blob
 
 
 def _detections(found: Floats, points: Floats | None) -> Detections:

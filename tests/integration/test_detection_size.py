@@ -12,8 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from insightface.model_zoo import get_model
 from numpy.typing import NDArray
 
+from stream.models.detection import forward
 from stream.models.loading import FaceModels
 from stream.pipeline import Pipeline
 from tests.integration.boxes import iou, same
@@ -72,3 +74,20 @@ def test_boxes_and_points_of_a_reduced_photograph_are_in_its_own_pixels(
     side_px = float(whole.boxes[0, 2] - whole.boxes[0, 0])
     assert whole.boxes[0] == pytest.approx(halved.boxes[0] * 2, abs=0.02 * side_px)
     assert whole.points[0] == pytest.approx(halved.points[0] * 2, abs=0.02 * side_px)
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.5, 1.1])
+def test_the_network_s_answers_are_read_as_insightface_reads_them(
+    reference: Any, photos: Mapping[str, Image], threshold: float
+) -> None:
+    """The same numbers, also where there are many faces and where there is none."""
+    network = get_model(reference.det_model.model_file, static_shape_sessions=False)
+    read = 0
+    for name in list(photos)[::8]:
+        canvas = np.ascontiguousarray(cv2.resize(photos[name], (320, 256)))
+        ours, theirs = forward(network, canvas, threshold), network.forward(canvas, threshold)
+        for one, other in zip(ours, theirs, strict=True):
+            assert [array.dtype for array in one] == [array.dtype for array in other]
+            assert all(np.array_equal(*pair) for pair in zip(one, other, strict=True))
+        read += sum(len(scores) for scores in ours[0])
+    assert (read > 0) == (threshold < 1)
