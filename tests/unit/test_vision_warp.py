@@ -64,6 +64,34 @@ def test_what_is_finer_than_a_pixel_of_the_crop_becomes_its_mean(side_px: int) -
     assert np.abs(crop[2:-2, 2:-2].astype(float) - 127.5).max() < 30
 
 
+def covered_mean(image: Image, to_crop: NDArray[np.float64], side_px: int) -> NDArray[np.float64]:
+    """Each pixel of the crop as the mean of 16 × 16 places in it, of single pixels of the image."""
+    places = (np.arange(16) + 0.5) / 16 - 0.5
+    total = np.zeros((side_px, side_px, 3))
+    for x in places:
+        for y in places:
+            moved = to_crop - [[0, 0, x], [0, 0, y]]
+            total += cv2.warpAffine(image, moved, (side_px, side_px), flags=cv2.INTER_NEAREST)
+    return np.asarray(total / 256)
+
+
+@pytest.mark.parametrize("shrinks", [1.2, 1.7, 2.6, 3.3, 3.9, 4.5, 7.4])
+@pytest.mark.parametrize("degrees", [0, 25])
+def test_each_pixel_is_the_mean_over_what_it_covers(shrinks: float, degrees: float) -> None:
+    """Of a picture with noise of some 16 levels, within 2 in the mean square."""
+    noise = np.random.default_rng(1).normal(0, 40, (500, 500, 3))
+    image = np.clip(cv2.GaussianBlur(noise, (0, 0), 0.8) + waves(500), 0, 255).astype(np.uint8)
+    to_crop = similarity(1 / shrinks, degrees, 0, 0)
+    to_crop[:, 2] = 24 - to_crop[:, :2] @ (250, 250)
+    crop = warp(image, to_crop, 48)
+    assert crop is not None
+    wanted = covered_mean(image, to_crop, 48)
+    inside = cv2.warpAffine(np.ones_like(image), to_crop, (48, 48)).min(axis=2) == 1
+    off = np.sqrt(np.mean((crop[inside] - wanted[inside]) ** 2))
+    assert inside.mean() > 0.5
+    assert off < 2
+
+
 @pytest.mark.parametrize("scale", [1.0, 0.3, 0.02])
 def test_beyond_the_edges_it_is_black(scale: float) -> None:
     crop = warp(np.full((50, 50, 3), 200, np.uint8), similarity(scale, 0, 32, 32), 64)
