@@ -1,4 +1,5 @@
-"""SCRFD at a size that follows the image, through InsightFace's own class."""
+"""SCRFD at a size that follows the image, through InsightFace's own class, which gets the network's
+outputs read sooner."""
 
 from __future__ import annotations
 

@@ -144,9 +144,11 @@ class UprightLandmarker:
 
     def locate(self, image: Image, box: Floats, points_5: Floats | None = None) -> Floats | None:
         side_px = self._model.input_size[0]
-        first = square_around(box, side_px, CROP_MARGIN)
-        if points_5 is not None:
-            first = square_by_five(points_5, side_px)
+        first = (
+            square_around(box, side_px, CROP_MARGIN)
+            if points_5 is None
+            else square_by_five(points_5, side_px)
+        )
         rough = None if first is None else _located_in(self._model, image, first)
         to_crop = None if rough is None else upright_square(rough, side_px)
         crop = None if to_crop is None else warp(image, to_crop, side_px)
@@ -177,14 +179,12 @@ class GenderAge:
     ) -> Attributes | None:
         """The network's outputs are two logits, female and male, and the age in centuries."""
         side_px = self._model.input_size[0]
-        to_crop = None if points_106 is None else upright_square(points_106, side_px)
-        follows_points = to_crop is not None
-        if to_crop is None:
-            to_crop = square_around(box, side_px, CROP_MARGIN)
+        upright = None if points_106 is None else upright_square(points_106, side_px)
+        to_crop = square_around(box, side_px, CROP_MARGIN) if upright is None else upright
         crop = None if to_crop is None else warp(image, to_crop, side_px)
         if crop is None:
             return None
-        views = [crop, crop[:, ::-1]] if follows_points else [crop]
+        views = [crop] if upright is None else [crop, crop[:, ::-1]]
         seen = np.stack([_outputs(self._model, view) for view in views])
         return _attributes(seen.mean(axis=0, dtype=np.float32))
 
