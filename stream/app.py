@@ -36,7 +36,7 @@ _EMBEDDED_FETCH_WAIT_MS = 0
 #: core: at least, and at most, which a caller's request waits longer than without.
 _FETCH_PAUSE_S = (0.0, 0.01)
 _EMBEDDED_FETCH_PAUSE_S = (EMBEDDED_FETCH_WAIT_MS / 1000, 0.04)
-#: at most while nobody has asked for so long
+#: at most while nobody has asked yet, or for so long
 _UNASKED_FETCH_PAUSE_S = 0.1
 _UNASKED_AFTER_S = 5.0
 
@@ -81,7 +81,8 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         """Half as long as what is in hand lasts now, within bounds; from any thread."""
         in_hand = sum(lane.in_flight for lane in self.lanes.values())
         least_s, most_s = _EMBEDDED_FETCH_PAUSE_S if self.embedded else _FETCH_PAUSE_S
-        if time.time() - self.lanes["interactive"].progress_at > _UNASKED_AFTER_S:
+        asked = self.lanes["interactive"]
+        if not asked.settled or time.time() - asked.progress_at > _UNASKED_AFTER_S:
             most_s = _UNASKED_FETCH_PAUSE_S
         return min(max(in_hand * self.seconds_each() / 2, least_s), most_s)
 

@@ -291,6 +291,7 @@ async def test_a_broker_is_asked_again_once_half_of_what_is_in_hand_is_done(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bench = Bench(Thread(0))
+    bench.app.lanes["interactive"].settled = 1
     in_hand, now_s = bench.app.lanes["interactive"]._works, 100.0
     monkeypatch.setattr("stream.faust_kafka.time.monotonic", lambda: now_s)
     fetcher = SimpleNamespace(
@@ -317,10 +318,12 @@ async def test_a_broker_is_asked_again_once_half_of_what_is_in_hand_is_done(
     assert asked(1) == ([], pytest.approx(0.011))
 
 
-async def test_a_broker_is_asked_less_often_once_no_caller_has_asked_for_a_while() -> None:
+async def test_a_broker_is_asked_less_often_while_no_caller_has_asked_or_not_for_a_while() -> None:
     bench = Bench(Thread(0))
     for number in range(100):
         bench.app.lanes["bulk"]._works[number] = None  # type: ignore[index,assignment]
+    assert bench.app.fetch_pause_s == 0.1
+    bench.app.lanes["interactive"].settled = 1
     assert bench.app.fetch_pause_s == 0.01
     bench.app.lanes["interactive"].progress_at -= 5.1
     assert bench.app.fetch_pause_s == 0.1
