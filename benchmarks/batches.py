@@ -28,6 +28,7 @@ class Batch:
 class Run:
     """One side's way through a batch; what is told of an image is in the order of the batch."""
 
+    #: in which as many images as the batch has were computed
     elapsed_s: float
     #: faces found; None where the image failed
     faces: tuple[int | None, ...]
@@ -37,10 +38,17 @@ class Run:
     stages_ms: tuple[Mapping[str, float], ...] = ()
     #: what computed them, where the side says so
     model: ModelInfo | None = None
+    #: copies of the batch's images that were computed before and after them
+    others: int = 0
 
     @property
     def images_per_s(self) -> float:
         return len(self.faces) / self.elapsed_s
+
+    @property
+    def computed(self) -> int:
+        """Images that took the processors' time."""
+        return len(self.faces) + self.others
 
     @property
     def failed(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ class Measured:
 
     batch: Batch
     run: Run
+    #: seconds of the whole run, in which the following were spent
+    lasted_s: float
     #: user and system time of the side's processes
     cpu_s: float
     #: of the other sides', and of the broker where the side has no need of it: to be idle
@@ -122,7 +125,9 @@ class Comparison:
         looked_at = [own, idle, broker]
         before = _cpu_s(looked_at)
         client_before_s, machine_before_s = _own_cpu_s(), machine_cpu_s()
+        began_at = time.monotonic()
         run = await side.run(batch, callers)
+        lasted_s = time.monotonic() - began_at
         client_s, machine_s = _own_cpu_s() - client_before_s, machine_cpu_s() - machine_before_s
         after = _cpu_s(looked_at)
         if side.pids != pids:
@@ -132,6 +137,7 @@ class Comparison:
         return Measured(
             batch=batch,
             run=run,
+            lasted_s=lasted_s,
             cpu_s=spent[0],
             idle_cpu_s=spent[1] + (0.0 if needs_broker else spent[2]),
             broker_cpu_s=spent[2] if needs_broker and self._broker_pid is not None else None,

@@ -92,12 +92,12 @@ def _cell(cell: Cell, measured: Sequence[Measured]) -> CellReport:
         images_per_s=over_rounds(lambda one: one.run.images_per_s),
         p50_ms=percentile(waits_ms, 50) if meaningful else None,
         p95_ms=percentile(waits_ms, 95) if meaningful else None,
-        cpu_s_per_image=over_rounds(lambda one: one.cpu_s / len(one.run.faces)),
-        broker_cpu_s_per_image=median(broker_s) / images if broker_s else None,
-        client_cpu_s_per_image=median(one.client_cpu_s for one in measured) / images,
+        cpu_s_per_image=over_rounds(lambda one: one.cpu_s / one.run.computed),
+        broker_cpu_s_per_image=median(broker_s) / last.computed if broker_s else None,
+        client_cpu_s_per_image=median(one.client_cpu_s for one in measured) / last.computed,
         pss_bytes=max(one.pss_bytes for one in measured),
-        others_cores=over_rounds(lambda one: one.others_cpu_s / one.run.elapsed_s),
-        idle_cores=max(one.idle_cpu_s / one.run.elapsed_s for one in measured),
+        others_cores=over_rounds(lambda one: one.others_cpu_s / one.lasted_s),
+        idle_cores=max(one.idle_cpu_s / one.lasted_s for one in measured),
         stage_ms=mean_by_stage(last.stages_ms),
     )
 

@@ -130,7 +130,7 @@ async def _growth(order: ScaleOrder, given: Given, image: Path, processes: int) 
         start_s=start_s,
         events_per_s=run.images_per_s,
         ratio=share_of_sleepers(run.images_per_s, processes, order.sleep_ms),
-        cpu_ms=cpu_s * 1000 / len(batch.paths),
+        cpu_ms=cpu_s * 1000 / run.computed,
     )
 
 
@@ -157,6 +157,6 @@ async def _cost(order: ScaleOrder, given: Given, image: Path, callers: int | Non
         processes=at.settings.max_workers,
         events=order.events,
         events_per_s=run.images_per_s,
-        worker_cpu_ms=workers_s * 1000 / order.events,
-        edge_cpu_ms=None if callers is None else edge_s * 1000 / order.events,
+        worker_cpu_ms=workers_s * 1000 / run.computed,
+        edge_cpu_ms=None if callers is None else edge_s * 1000 / run.computed,
     )

@@ -88,7 +88,7 @@ async def _profile(
     run = await stream.run(batch, callers)
     after_s = workers.thread_cpu_s()
     used_ms = {
-        name: (seconds - before_s.get(name, 0.0)) * 1000 / images
+        name: (seconds - before_s.get(name, 0.0)) * 1000 / run.computed
         for name, seconds in after_s.items()
     }
     return ProfileReport(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.arrivals import Arrivals, Arrived, listening
+from benchmarks.backlog import lengthened, seconds_of
 from benchmarks.batches import Batch, Run
 from benchmarks.callers import ask_all
 from benchmarks.dealing import dealt
@@ -34,7 +36,7 @@ class StreamSide:
         return [] if self.home.up is None else self.home.up.supervisor.pids
 
     async def run(self, batch: Batch, callers: int | None) -> Run:
-        """With so many requests in flight; None: all are published at once.
+        """With so many requests in flight; None: all are published at once, amid a backlog.
 
         Raises `BenchmarkFailed` when results stay away for as long as a worker may hang.
         """
@@ -86,21 +88,26 @@ class StreamSide:
         return arrival.came[key.encode()]
 
     async def _all_at_once(self, up: Awake, arrivals: Arrivals, batch: Batch) -> Run:
-        keys = [f"{uuid.uuid4()}-{number}" for number in range(len(batch.paths))]
-        values = [_request(key, batch, path) for key, path in zip(keys, batch.paths, strict=True)]
+        images, workers = len(batch.paths), len(self.pids)
+        keys = {number: str(uuid.uuid4()) for number in lengthened(images, workers)}
+        values = [
+            _request(key, batch, batch.paths[number % images]) for number, key in keys.items()
+        ]
         sizes = [path.stat().st_size for path in batch.paths]
-        partitions = dealt(sizes, self.home.partitions, len(self.pids))
-        arrival = arrivals.expect(key.encode() for key in keys)
+        partitions = dealt(sizes, self.home.partitions, workers)
+        arrival = arrivals.expect(key.encode() for key in keys.values())
         began_at = time.perf_counter()
         sent = [
-            await self._publish(up, key, value, partition)
-            for key, value, partition in zip(keys, values, partitions, strict=True)
+            await self._publish(up, key, value, partitions[number % images])
+            for (number, key), value in zip(keys.items(), values, strict=True)
         ]
         await asyncio.gather(*sent)
         await arrival.wait(self.home.settings.worker_timeout)
-        came = tuple(arrival.came[key.encode()] for key in keys)
+        all_sent_s = [one.sent_at - began_at for one in arrival.came.values()]
+        came = tuple(arrival.came[keys[number].encode()] for number in range(images))
         waits_ms = tuple((one.at - began_at) * 1000 for one in came)
-        return _run(max(waits_ms) / 1000, came, waits_ms)
+        run = _run(seconds_of(images, all_sent_s), came, waits_ms)
+        return replace(run, others=len(keys) - images)
 
     async def _publish(
         self, up: Awake, key: str, value: bytes, partition: int

@@ -90,9 +90,9 @@ def _comparison(report: ComparisonReport, rounds: int) -> Iterator[Shown]:
         ("", "stream ÷ loop", "÷ afternoon", "edge ÷ stream", "edge p50", "direct", "ratio"),
         [row for row in ratios if set(row[1:]) != {_NONE}],
         f"Of images a second: of {rounds} round(s) the middle one, by turns; stream ÷ loop with "
-        "all at once; ÷ afternoon at whatever number of callers that did best; edge ÷ stream with "
-        "the most callers (with all at once in the stream); p50 in ms, one caller, beside one "
-        "process of the loop.",
+        "all at once, while every process has more to do; ÷ afternoon at whatever number of "
+        "callers that did best; edge ÷ stream with the most callers (with all at once in the "
+        "stream); p50 in ms, one caller, beside one process of the loop.",
     )
     cores = max(cell.others_cores.max for cell in report.cells)
     idle = max(cell.idle_cores for cell in report.cells)

@@ -27,6 +27,7 @@ def measured(
     return Measured(
         batch=Batch("embed", PATHS, 1),
         run=Run(elapsed_s, faces, waits_ms),
+        lasted_s=elapsed_s,
         cpu_s=costs["cpu_s"],
         idle_cpu_s=costs["idle_cpu_s"],
         broker_cpu_s=costs.get("broker_cpu_s"),
