@@ -1,4 +1,4 @@
-"""An event's image → its pixels: with places, retries and time limits. Holds a decoded place."""
+"""An event's image → its bytes → its pixels: with places, retries and time limits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from schemas.errors import DeadlinePassed, FacestreamError, FetchTimeout
-from schemas.requests import ImageRef, Request
+from schemas.requests import Request
 from schemas.results import ImageInfo
 from schemas.wire import RequestHeaders
 from stream.crash_notes import CrashNotes
@@ -107,10 +107,8 @@ class ImageSource:
         self._settings = settings
 
     @asynccontextmanager
-    async def photograph(
-        self, work: Work, job: Job, places: LanePlaces
-    ) -> AsyncIterator[Photograph]:
-        """The decoded image. Its place is held until the block ends.
+    async def fetched(self, work: Work, job: Job, places: LanePlaces) -> AsyncIterator[bytes]:
+        """The image's bytes. A place for what is decoded of them is held until the block ends.
 
         Raises leaves of `ImageError`, `EventTimedOut`, `DeadlinePassed`.
         """
@@ -123,24 +121,27 @@ class ImageSource:
         try:
             if ref.data is not None:
                 data = ref.decode_data()
-            yield await self._decode(job, ref, data, places.decoders)
+            yield data
         finally:
             places.decoded.release()
 
-    async def _decode(
-        self, job: Job, ref: ImageRef, data: bytes, decoders: ThreadPoolExecutor
-    ) -> Photograph:
+    async def decoded_ahead(self, job: Job, data: bytes, places: LanePlaces) -> Photograph:
+        """What `decode` gives, in a thread of the lane's own."""
+        return await asyncio.get_running_loop().run_in_executor(
+            places.decoders, self.decode, job, data
+        )
+
+    def decode(self, job: Job, data: bytes) -> Photograph:
+        """The photograph; the job knows then what the image is. Blocks.
+
+        Raises leaves of `ImageError`, `DeadlinePassed`.
+        """
         job.check_deadline()
-        started_at = time.perf_counter()
-
-        settings = self._settings
-
-        def hash_and_decode() -> Photograph:
-            job.image = job.image.model_copy(update={"sha256": check_sha256(data, ref)})
-            with self._notes.noted(job.event.position, alone=job.suspect):
-                return open_photograph(data, settings.max_image_pixels, settings.enough_px)
-
-        photograph = await asyncio.get_running_loop().run_in_executor(decoders, hash_and_decode)
+        settings, started_at = self._settings, time.perf_counter()
+        sha256 = check_sha256(data, job.request.image)
+        job.image = job.image.model_copy(update={"sha256": sha256})
+        with self._notes.noted(job.event.position, alone=job.suspect):
+            photograph = open_photograph(data, settings.max_image_pixels, settings.enough_px)
         job.timings_ms["decode"] = (time.perf_counter() - started_at) * 1000
         size = {"width": photograph.width, "height": photograph.height}
         job.image = job.image.model_copy(update=size)

@@ -15,6 +15,7 @@ from stream.compute import URGENT, ComputeThread
 from stream.crash_notes import CrashNotes
 from stream.event import LaneName, Position
 from stream.fetching import ImageSource, Job, LanePlaces
+from stream.io.formats import format_of
 from stream.io.producer import SendFailed
 from stream.lanes import Work
 from stream.metrics import WorkerMetrics
@@ -28,6 +29,9 @@ from stream.settings import WorkerSettings
 
 log = logging.getLogger(__name__)
 
+#: A JPEG of so many, decoded in turn, keeps who is more urgent waiting for a tenth of a second. A
+#: file of another format may unfold to any number of pixels, each of which is made.
+_IN_TURN_BYTES = 2 * 1024 * 1024
 #: in the compute thread; lower goes first
 PRIORITIES: dict[LaneName, int] = {"interactive": URGENT, "bulk": URGENT + 1}
 
@@ -47,7 +51,9 @@ class Processor:
         notes: CrashNotes,
         deaths: Callable[[Position], int],
         metrics: WorkerMetrics,
+        crowded: Callable[[], bool],
     ) -> None:
+        """crowded: whether all processors compute, so that none would decode ahead."""
         self._settings = settings
         self._images = images
         self._model_infos = {operation: models.info_for(operation) for operation in OPERATIONS}
@@ -56,6 +62,7 @@ class Processor:
         self._publisher = publisher
         self._notes = notes
         self._deaths = deaths
+        self._crowded = crowded
         self._repeats = Repeats(settings.result_cache_bytes, metrics)
         self._places = {name: LanePlaces(name, settings) for name in PRIORITIES}
 
@@ -117,15 +124,36 @@ class Processor:
         job.check_deadline()
         lane = job.event.lane
         places = self._places[lane]
-        async with self._images.photograph(work, job, places) as photograph:
+        priority, request = PRIORITIES[lane], job.request
+        async with self._images.fetched(work, job, places) as data:
+            if self._decodes_in_turn(data):
+                await until_confirmed.enter_async_context(places.results)
+                return await self._compute.run(priority, lambda: self._all_steps(job, data))
+            photograph = await self._images.decoded_ahead(job, data, places)
             await until_confirmed.enter_async_context(places.results)
-            priority, request = PRIORITIES[lane], job.request
             assert job.image.sha256 is not None  # what was decoded was read
             return await self._repeats.faces(
                 Asked(job.image.sha256, request.operation, request.max_faces),
                 priority,
                 lambda: self._compute.run(priority, lambda: self._steps(job, photograph)),
             )
+
+    def _decodes_in_turn(self, data: bytes) -> bool:
+        """In the compute thread, whose caches hold the pixels then: beside it, on a processor that
+        computes anyway, decoding would only disturb it. What is remembered is known by its hash
+        before it is computed.
+        """
+        return (
+            self._crowded()
+            and not self._settings.result_cache_bytes
+            and len(data) <= _IN_TURN_BYTES
+            and format_of(data) == "jpeg"
+        )
+
+    def _all_steps(self, job: Job, data: bytes) -> Generator[None, None, list[Face]]:
+        photograph = self._images.decode(job, data)
+        yield
+        return (yield from self._steps(job, photograph))
 
     def _steps(self, job: Job, photograph: Photograph) -> Generator[None, None, list[Face]]:
         job.check_deadline()

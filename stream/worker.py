@@ -173,6 +173,7 @@ async def _work(worker: Worker, models: FaceModels, notes: CrashNotes, crash_log
             source=f"/facestream/workers/{worker.worker_id}",
             metrics=worker.metrics,
         )
+        own = OwnProcessors(worker.processors)
         processor = Processor(
             settings,
             images=ImageSource(reader, settings, notes),
@@ -183,10 +184,10 @@ async def _work(worker: Worker, models: FaceModels, notes: CrashNotes, crash_log
             notes=notes,
             deaths=crash_log.deaths,
             metrics=worker.metrics,
+            crowded=lambda: own.kept,
         )
         stack.callback(processor.close)
         if worker.processors:
-            own = OwnProcessors(worker.processors)
             await stack.enter_async_context(_background(worker, own.keep()))
         await stack.enter_async_context(_background(worker, _say(worker, producer)))
         if settings.kafka_embedded:

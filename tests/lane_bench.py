@@ -133,18 +133,21 @@ class Bench:
         self.deaths: Counter[Position] = Counter()
         self.acked: list[int] = []
         self.crashes: list[BaseException] = []
-        self._compute = ComputeThread()
+        #: all processors compute
+        self.crowded = False
+        self.compute = ComputeThread()
         self._notes = CrashNotes(folder / "notes")
         self.processor = Processor(
             self.settings,
             images=ImageSource(cast(ImageReader, self.reader), self.settings, self._notes),
             models=cast(FaceModels, self.pipeline),
             pipeline=cast(Pipeline, self.pipeline),
-            compute=self._compute,
+            compute=self.compute,
             publisher=cast(Publisher, self.publisher),
             notes=self._notes,
             deaths=lambda position: self.deaths[position],
             metrics=self.metrics,
+            crowded=lambda: self.crowded,
         )
         self.lane = Lane(
             name=lane,
@@ -160,7 +163,7 @@ class Bench:
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self._notes)
-        self._stack.enter_context(self._compute)
+        self._stack.enter_context(self.compute)
         self._stack.callback(self.processor.close)
         return self
 
