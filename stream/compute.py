@@ -138,7 +138,7 @@ class ComputeThread:
             ended = _EndedJob(job.future, job.future.set_exception, _as_error(error))
         self._step_started_at = None
         if ended is not None:
-            self.mean_s += (took_s - self.mean_s) / _MEAN_OF
+            self.mean_s += (took_s - self.mean_s) / (_MEAN_OF if self.mean_s else 1)
             if not self._untold:
                 self._untold_since = time.monotonic()
             self._untold.append(ended)

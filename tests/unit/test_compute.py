@@ -290,6 +290,8 @@ async def test_the_mean_of_jobs_leaves_out_what_went_before_them(
         await compute.run(1, bulk)
 
     assert compute.mean_s == 0
+    await compute.run(1, lambda: taking(3.0))
+    assert compute.mean_s == 3.0  # not less, as if there had been others that took nothing
     for _ in range(40):
         await compute.run(1, lambda: taking(2.0))
     assert compute.mean_s == pytest.approx(2.0, rel=0.02)
