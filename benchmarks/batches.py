@@ -38,8 +38,8 @@ class Run:
     stages_ms: tuple[Mapping[str, float], ...] = ()
     #: what computed them, where the side says so
     model: ModelInfo | None = None
-    #: copies of the batch's images that were computed before and after them
-    others: int = 0
+    #: of the batch's images, computed before and after them
+    copies: int = 0
 
     @property
     def images_per_s(self) -> float:
@@ -48,7 +48,7 @@ class Run:
     @property
     def computed(self) -> int:
         """Images that took the processors' time."""
-        return len(self.faces) + self.others
+        return len(self.faces) + self.copies
 
     @property
     def failed(self) -> int:

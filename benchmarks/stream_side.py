@@ -107,7 +107,7 @@ class StreamSide:
         came = tuple(arrival.came[keys[number].encode()] for number in range(images))
         waits_ms = tuple((one.at - began_at) * 1000 for one in came)
         run = _run(seconds_of(images, all_sent_s), came, waits_ms)
-        return replace(run, others=len(keys) - images)
+        return replace(run, copies=len(keys) - images)
 
     async def _publish(
         self, up: Awake, key: str, value: bytes, partition: int
