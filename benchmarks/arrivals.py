@@ -20,7 +20,7 @@ from stream.io.kafka import KafkaSettings
 _POLL_S = 0.1
 _ANSWER_TIMEOUT_S = 10.0
 #: a broker answers when it has so much, or when it has waited for so long
-_AT_LEISURE = {"fetch.wait.max.ms": 100, "fetch.min.bytes": 1024 * 1024}
+_AT_LEISURE = {"fetch.wait.max.ms": 500, "fetch.min.bytes": 1024 * 1024}
 
 
 class Arrived(NamedTuple):
@@ -116,7 +116,7 @@ async def listening(
     """Reads what is published of an operation while the block lasts, and nothing else: that would
     cost the cores that are measured.
 
-    `at_leisure`: as who wants many results and not the next one, ten times a second at most.
+    `at_leisure`: as who wants many results and not the next one, twice a second at most.
     Raises `KafkaException`.
     """
     more = _AT_LEISURE if at_leisure else {}

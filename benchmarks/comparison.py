@@ -105,12 +105,14 @@ class Comparison:
         seconds = self._order.seconds * (1 if cell.callers is None else _CALLERS_SHARE)
         warm_up = _WARM_UP_IMAGES if cell.callers == 1 else 2 * _WARM_UP_IMAGES
         run = await side.run(self._batch(cell, warm_up), cell.callers)
-        while self._order.images is None and run.elapsed_s < _WARM_UP_SHARE * seconds:
-            warm_up *= 2
-            run = await side.run(self._batch(cell, warm_up), cell.callers)
-        images = self._order.images or self._images.setdefault(
-            _alike(cell), enough(run.images_per_s, seconds, files)
-        )
+        images = self._order.images
+        if images is None:
+            warmed_s = 0.0  # the first run wakes the side: how long it took tells nothing
+            while warmed_s < _WARM_UP_SHARE * seconds:
+                warm_up *= 2
+                run = await side.run(self._batch(cell, warm_up), cell.callers)
+                warmed_s = run.elapsed_s
+            images = self._images.setdefault(_alike(cell), enough(run.images_per_s, seconds, files))
         return await self._measure(side, self._batch(cell, images), cell.callers)
 
     def _batch(self, cell: Cell, images: int) -> Batch:

@@ -93,14 +93,15 @@ def test_no_worker_has_all_the_large_images(in_turn: bool) -> None:
 
 
 class SlowAtFirst:
-    """Its first 20 images take 10 ms each, others 1 ms."""
+    """Its first 8 images take longer, others 1 ms."""
 
     name = "loop"
     pids: list[int] = []  # noqa: RUF012 - as the protocol has it
 
-    def __init__(self) -> None:
+    def __init__(self, first_ms: float) -> None:
         self.home: Home = self
         self.batches: list[int] = []
+        self._first_s = first_ms / 1000
 
     @asynccontextmanager
     async def awake(self) -> AsyncIterator[None]:
@@ -108,13 +109,16 @@ class SlowAtFirst:
 
     async def run(self, batch: Batch, callers: int | None) -> Run:
         begun, images = sum(self.batches), len(batch.paths)
-        slow = min(images, max(0, 20 - begun))
+        slow = min(images, max(0, 8 - begun))
         self.batches.append(images)
-        elapsed_s = slow * 0.01 + (images - slow) * 0.001
+        elapsed_s = slow * self._first_s + (images - slow) * 0.001
         return Run(elapsed_s, (1,) * images, (1.0,) * images, ({},) * images)
 
 
-async def test_a_side_is_warm_before_it_is_said_how_many_images_take_its_time() -> None:
+@pytest.mark.parametrize("first_ms", [10, 100])
+async def test_a_side_is_warm_before_it_is_said_how_many_images_take_its_time(
+    first_ms: float,
+) -> None:
     paths = tuple(Path(str(number)) for number in range(200))
     order = replace(
         ORDER,
@@ -125,7 +129,7 @@ async def test_a_side_is_warm_before_it_is_said_how_many_images_take_its_time() 
         rounds=1,
         seconds=1.0,
     )
-    side = SlowAtFirst()
+    side = SlowAtFirst(first_ms)
     [measured] = await Comparison(order, {"loop": side}, None).rounds(lambda _: None)
     one, both = (Cell("small", "detect", "loop", processes) for processes in (1, None))
     assert len(measured[one].run.faces) == 500
