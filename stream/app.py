@@ -28,10 +28,12 @@ log = logging.getLogger(__name__)
 
 #: how long a rebalance waits for what is in work
 _DRAIN_S = 2.0
-#: How long a broker waits for events: a partition that a fetch leaves out waits as long. The
-#: embedded one does not wake on new data.
+#: How long a broker waits for events, at least: a partition that a fetch leaves out waits as long.
+#: The embedded one does not wake on new data.
 _FETCH_WAIT_MS = 100
 _EMBEDDED_FETCH_WAIT_MS = 0
+#: at most while nobody has asked yet, or for so long: a caller may be left out by such a fetch
+_UNASKED_FETCH_WAIT_MS = 500
 #: From asking a broker to asking it again, for each time costs more than half a millisecond of a
 #: core: at least, and at most, which a caller's request waits longer than without.
 _FETCH_PAUSE_S = (0.0, 0.01)
@@ -74,17 +76,27 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
 
     @property
     def fetch_max_wait_ms(self) -> int:
-        return _EMBEDDED_FETCH_WAIT_MS if self.embedded else _FETCH_WAIT_MS
+        """Half as long as what was fetched lasts now, within bounds; from any thread."""
+        if self.embedded:
+            return _EMBEDDED_FETCH_WAIT_MS
+        if self._asked_lately():
+            return _FETCH_WAIT_MS
+        fetched = sum(lane.waiting + lane.in_flight for lane in self.lanes.values())
+        half_ms = round(fetched * self.seconds_each() * 1000 / 2)
+        return min(max(half_ms, _FETCH_WAIT_MS), _UNASKED_FETCH_WAIT_MS)
 
     @property
     def fetch_pause_s(self) -> float:
         """Half as long as what is in hand lasts now, within bounds; from any thread."""
         in_hand = sum(lane.in_flight for lane in self.lanes.values())
         least_s, most_s = _EMBEDDED_FETCH_PAUSE_S if self.embedded else _FETCH_PAUSE_S
-        asked = self.lanes["interactive"]
-        if not asked.settled or time.time() - asked.progress_at > _UNASKED_AFTER_S:
+        if not self._asked_lately():
             most_s = _UNASKED_FETCH_PAUSE_S
         return min(max(in_hand * self.seconds_each() / 2, least_s), most_s)
+
+    def _asked_lately(self) -> bool:
+        asked = self.lanes["interactive"]
+        return bool(asked.settled) and time.time() - asked.progress_at <= _UNASKED_AFTER_S
 
     def load(self) -> Load:
         """What is in hand, and what is still to come."""

@@ -273,13 +273,14 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         await super().on_partitions_assigned(assigned, generation_id)
 
     def _pace(self, fetcher: Any) -> None:
-        """Ask a broker no sooner after the last time than the app says now."""
+        """Ask a broker no sooner, and let it wait no longer, than the app says now."""
         look = fetcher._get_actions_per_node  # noqa: SLF001 - no hook there
         if hasattr(look, "paced"):
             return
         asked_at: dict[int, float] = {}
 
         def paced(assignment: Any) -> tuple[Any, ...]:
+            fetcher._fetch_max_wait_ms = self.app.fetch_max_wait_ms  # noqa: SLF001
             fetches, resets, timeout_s, *others = look(assignment)
             now, pause_s, due = time.monotonic(), self.app.fetch_pause_s, []
             for node, fetch in fetches:

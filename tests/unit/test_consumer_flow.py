@@ -329,3 +329,29 @@ async def test_a_broker_is_asked_less_often_while_no_caller_has_asked_or_not_for
     assert bench.app.fetch_pause_s == 0.1
     bench.app.lanes["bulk"]._works.clear()
     assert bench.app.fetch_pause_s == 0
+
+
+async def test_a_broker_waits_for_events_longer_while_what_was_fetched_lasts_and_nobody_asks() -> (
+    None
+):
+    bench = Bench(Thread(0))
+    bulk, asked = bench.app.lanes["bulk"], bench.app.lanes["interactive"]
+    fetcher = SimpleNamespace(_get_actions_per_node=lambda _: ([], {}, 0.2, False, []))
+    bench.consumer._pace(fetcher)
+
+    def waits_ms() -> int:
+        fetcher._get_actions_per_node(())
+        return int(fetcher._fetch_max_wait_ms)
+
+    assert waits_ms() == 100
+    bulk._works.update(dict.fromkeys(range(10)))  # type: ignore[arg-type]  # only counted
+    bulk._waiting.extend([None] * 20)  # type: ignore[list-item]  # only counted
+    assert waits_ms() == 300  # 30 events of 20 ms last twice as long
+    bulk._waiting.extend([None] * 200)  # type: ignore[list-item]  # only counted
+    assert waits_ms() == 500
+    asked.settled = 1
+    assert waits_ms() == 100
+    asked.progress_at -= 5.1
+    assert waits_ms() == 500
+    bench.app.embedded = True
+    assert waits_ms() == 0
