@@ -44,16 +44,15 @@ class Order:
     #: the afternoon's pool runs only the models that an operation needs
     frugal: bool = False
 
-    def cells(self, number: int) -> Iterator[Cell]:
-        """Of a round, from 1 on, in the order in which they are measured.
+    def cells(self) -> Iterator[Cell]:
+        """Of a round, in the order in which they are measured.
 
         What is compared stands side by side: the loop with all its processes and the stream with
-        all at once, the stream and the edge with the most callers. The afternoon's ratio is far
-        from 1: once is enough.
+        all at once, the stream and the edge with the most callers.
         """
         for photographs in self.sets:
             for side, operation, callers in self._of_a_set():
-                if side in self.sides and (side != "afternoon" or number == 1):
+                if side in self.sides:
                     yield Cell(photographs.name, operation, side, callers)
 
     def _of_a_set(self) -> Iterator[tuple[SideName, Operation, int | None]]:

@@ -92,7 +92,7 @@ class Comparison:
 
     async def _round(self, number: int, on_step: Callable[[str], None]) -> Round:
         measured: dict[Cell, Measured] = {}
-        cells = groupby(self._order.cells(number), lambda cell: self._sides[cell.side].home)
+        cells = groupby(self._order.cells(), lambda cell: self._sides[cell.side].home)
         for home, of_home in cells:
             async with home.awake():
                 for cell in of_home:

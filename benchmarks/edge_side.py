@@ -1,4 +1,4 @@
-"""The edge: the same workers, asked over HTTP through an edge's own process."""
+"""The edge: workers like the stream's, asked over HTTP through an edge's own process."""
 
 from __future__ import annotations
 

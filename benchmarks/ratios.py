@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from benchmarks.batches import percentile
 from benchmarks.cells import Cell, SideName
@@ -21,7 +22,7 @@ class OperationRatios:
     #: all at once on both sides
     stream_to_loop: Spread | None
     #: the stream with all at once, over the afternoon at whatever number of callers it did best
-    stream_to_afternoon: float | None
+    stream_to_afternoon: Spread | None
     most_callers: int | None
     #: both with the most callers
     edge_to_stream: Spread | None
@@ -52,14 +53,13 @@ def _ratios(rounds: Sequence[Round], photographs: str, operation: Operation) -> 
     most = max(callers_of("edge"), default=None)
     edge = cell("edge", most)
     afternoons = [cell("afternoon", callers) for callers in callers_of("afternoon")]
-    best = max((_rate(rounds[0], one) or 0.0 for one in afternoons), default=0.0)
-    stream_rate = _rate(rounds[0], stream)
+    best = max(afternoons, key=lambda one: _middle_rate(rounds, one), default=None)
     edge_ms, direct_ms = _p50_ms(rounds, cell("edge", 1)), _p50_ms(rounds, cell("loop", 1))
     return OperationRatios(
         photographs=photographs,
         operation=operation,
         stream_to_loop=_over(rounds, stream, loop),
-        stream_to_afternoon=stream_rate / best if stream_rate and best else None,
+        stream_to_afternoon=None if best is None else _over(rounds, stream, best),
         most_callers=most,
         edge_to_stream=None if most is None else _over(rounds, edge, cell("stream", most)),
         edge_to_whole_stream=None if most is None else _over(rounds, edge, stream),
@@ -72,6 +72,11 @@ def _ratios(rounds: Sequence[Round], photographs: str, operation: Operation) -> 
 def _rate(one: Round, cell: Cell) -> float | None:
     measured = one.get(cell)
     return None if measured is None else measured.run.images_per_s
+
+
+def _middle_rate(rounds: Sequence[Round], cell: Cell) -> float:
+    """Of the rounds that have it; one at least."""
+    return median(rate for one in rounds if (rate := _rate(one, cell)) is not None)
 
 
 def _over(rounds: Sequence[Round], upper: Cell, lower: Cell) -> Spread | None:

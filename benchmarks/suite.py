@@ -29,9 +29,12 @@ async def _sides(
 ) -> dict[SideName, Side]:
     from stream.models import packs
 
-    # The edge stands before the very workers that the stream is measured with.
-    deployment = at.deployment(given.start_edge if "edge" in order.sides else None)
-    sides: dict[SideName, Side] = {"stream": StreamSide(deployment), "edge": EdgeSide(deployment)}
+    # An edge that nobody asks still asks the embedded broker for replies, a hundred times a second:
+    # it is not there while the stream is measured.
+    sides: dict[SideName, Side] = {
+        "stream": StreamSide(at.deployment()),
+        "edge": EdgeSide(at.deployment(given.start_edge)),
+    }
     if "afternoon" in order.sides:
         pack = packs.ensure(at.settings)
         workers = at.settings.max_workers

@@ -134,7 +134,7 @@ def _ratio_row(one: OperationRatios) -> list[str]:
     return [
         f"{one.operation}, {one.photographs}",
         spread_said(one.stream_to_loop),
-        number_said(one.stream_to_afternoon, "{:.2f}"),
+        spread_said(one.stream_to_afternoon),
         edge,
         number_said(one.edge_p50_ms, "{:.1f}"),
         number_said(one.direct_p50_ms, "{:.1f}"),

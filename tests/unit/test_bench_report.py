@@ -73,13 +73,19 @@ def test_the_ratio_is_taken_round_by_round_and_its_middle_counts() -> None:
 
 
 def test_the_afternoon_counts_with_the_callers_that_it_did_best_with() -> None:
-    one: Round = {
-        STREAM: measured(1.0),
-        cell("afternoon", 1): measured(8.0),
-        cell("afternoon", 4): measured(4.0),
-        cell("afternoon", 16): measured(5.0),
-    }
-    assert ratios(one).stream_to_afternoon == 4.0
+    """In the middle of the rounds: once it may be lucky with any."""
+    rounds: list[Round] = [
+        {
+            STREAM: measured(1.0),
+            cell("afternoon", 1): measured(8.0),
+            cell("afternoon", 4): measured(4.0),
+            cell("afternoon", 16): measured(seconds),
+        }
+        for seconds in (5.0, 2.0, 5.0)
+    ]
+    ratio = ratios(*rounds).stream_to_afternoon
+    assert ratio is not None
+    assert ratio.rounds == (4.0, 4.0, 4.0)
     assert ratios({STREAM: measured(1.0)}).stream_to_afternoon is None
 
 
