@@ -23,7 +23,7 @@ _CALLERS_SHARE = 0.5
 
 
 class Home(Protocol):
-    """Processes that one or several sides run in."""
+    """The processes that a side runs in."""
 
     def awake(self) -> AbstractAsyncContextManager[Any]:
         """They can run while the block lasts, and use no processor outside of it."""

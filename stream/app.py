@@ -82,7 +82,7 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         if self._asked_lately():
             return _FETCH_WAIT_MS
         fetched = sum(lane.waiting + lane.in_flight for lane in self.lanes.values())
-        half_ms = round(fetched * self.seconds_each() * 1000 / 2)
+        half_ms = round(1000 * self._half_time_s(fetched))
         return min(max(half_ms, _FETCH_WAIT_MS), _UNASKED_FETCH_WAIT_MS)
 
     @property
@@ -92,7 +92,11 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         least_s, most_s = _EMBEDDED_FETCH_PAUSE_S if self.embedded else _FETCH_PAUSE_S
         if not self._asked_lately():
             most_s = _UNASKED_FETCH_PAUSE_S
-        return min(max(in_hand * self.seconds_each() / 2, least_s), most_s)
+        return min(max(self._half_time_s(in_hand), least_s), most_s)
+
+    def _half_time_s(self, events: int) -> float:
+        """Seconds that half of so many take."""
+        return events * self.seconds_each() / 2
 
     def _asked_lately(self) -> bool:
         asked = self.lanes["interactive"]

@@ -1,0 +1,98 @@
+"""How often a consumer asks its brokers, and how long it lets them wait for events."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stream.app import build_app
+from stream.faust_kafka import Consumer
+from stream.settings import WorkerSettings
+
+
+@pytest.fixture
+async def consumer() -> Consumer:
+    """Of a worker on Kafka whose events take 20 ms; it is not started."""
+
+    async def unused(*_: Any, **__: Any) -> None: ...
+
+    app = build_app(
+        WorkerSettings(kafka_brokers="localhost:1"),
+        unused,
+        instance_id=None,
+        crash=lambda error: pytest.fail(repr(error)),
+        seconds_each=lambda: 0.02,
+    )
+    made: Consumer = app.transport.create_consumer(
+        unused, on_partitions_revoked=unused, on_partitions_assigned=unused
+    )
+    return made
+
+
+def test_a_broker_is_asked_again_once_half_of_what_is_in_hand_is_done(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer.app.lanes["interactive"].settled = 1
+    in_hand, now_s = consumer.app.lanes["interactive"]._works, 100.0
+    monkeypatch.setattr("stream.faust_kafka.time.monotonic", lambda: now_s)
+    fetcher = SimpleNamespace(
+        _get_actions_per_node=lambda nodes: ([(n, "fetch") for n in nodes], {}, 0.2, False, [])
+    )
+    consumer._pace(fetcher)
+    consumer._pace(fetcher)  # once is enough
+
+    def asked(*nodes: int) -> tuple[list[int], Any]:
+        fetches, resets, timeout_s, *others = fetcher._get_actions_per_node(nodes)
+        assert (resets, others) == ({}, [False, []])
+        return [node for node, _ in fetches], timeout_s
+
+    in_hand[0] = None  # only counted
+    assert asked(1) == ([1], 0.2)
+    now_s += 0.004
+    assert asked(1, 2) == ([2], pytest.approx(0.007))
+    now_s += 0.0065
+    assert asked(1, 2) == ([1], pytest.approx(0.0045))
+    in_hand.clear()
+    assert asked(1, 2) == ([1, 2], 0.2)
+    for number in range(100):
+        in_hand[number] = None
+    assert asked(1) == ([], pytest.approx(0.011))
+
+
+def test_a_broker_is_asked_less_often_while_no_caller_has_asked_or_not_for_a_while(
+    consumer: Consumer,
+) -> None:
+    for number in range(100):
+        consumer.app.lanes["bulk"]._works[number] = None
+    assert consumer.app.fetch_pause_s == 0.1
+    consumer.app.lanes["interactive"].settled = 1
+    assert consumer.app.fetch_pause_s == 0.01
+    consumer.app.lanes["interactive"].progress_at -= 5.1
+    assert consumer.app.fetch_pause_s == 0.1
+    consumer.app.lanes["bulk"]._works.clear()
+    assert consumer.app.fetch_pause_s == 0
+
+
+def test_a_broker_may_wait_while_what_was_fetched_lasts_and_nobody_asks(consumer: Consumer) -> None:
+    bulk, asked = consumer.app.lanes["bulk"], consumer.app.lanes["interactive"]
+    fetcher = SimpleNamespace(_get_actions_per_node=lambda _: ([], {}, 0.2, False, []))
+    consumer._pace(fetcher)
+
+    def waits_ms() -> int:
+        fetcher._get_actions_per_node(())
+        return int(fetcher._fetch_max_wait_ms)
+
+    assert waits_ms() == 100
+    bulk._works.update(dict.fromkeys(range(10)))  # only counted
+    bulk._waiting.extend([None] * 20)  # only counted
+    assert waits_ms() == 300  # 30 events of 20 ms last twice as long
+    bulk._waiting.extend([None] * 200)  # only counted
+    assert waits_ms() == 500
+    asked.settled = 1
+    assert waits_ms() == 100
+    asked.progress_at -= 5.1
+    assert waits_ms() == 500
+    consumer.app.embedded = True
+    assert waits_ms() == 0
