@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from schemas.results import ModelInfo
@@ -53,6 +54,18 @@ class Run:
     @property
     def failed(self) -> int:
         return sum(count is None for count in self.faces)
+
+
+def joined(runs: Sequence[Run]) -> Run:
+    """A side's runs, one after the other, as one. At least one is wanted."""
+    return Run(
+        elapsed_s=sum(run.elapsed_s for run in runs),
+        faces=tuple(chain.from_iterable(run.faces for run in runs)),
+        waits_ms=tuple(chain.from_iterable(run.waits_ms for run in runs)),
+        stages_ms=tuple(chain.from_iterable(run.stages_ms for run in runs)),
+        model=runs[0].model,
+        copies=sum(run.copies for run in runs),
+    )
 
 
 def mean_by_stage(timings_ms: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -44,27 +44,31 @@ class Order:
     #: the afternoon's pool runs only the models that an operation needs
     frugal: bool = False
 
-    def cells(self) -> Iterator[Cell]:
-        """Of a round, in the order in which they are measured.
+    def groups(self) -> Iterator[tuple[Cell, ...]]:
+        """Of a round, in the order in which they are measured: cells of a group by turns.
 
         What is compared stands side by side: the loop with all its processes and the stream with
-        all at once, the stream and the edge with the most callers.
+        all at once, which are one group, the stream and the edge with the most callers.
         """
         for photographs in self.sets:
-            for side, operation, callers in self._of_a_set():
-                if side in self.sides:
-                    yield Cell(photographs.name, operation, side, callers)
+            for operation, *members in self._of_a_set():
+                cells = tuple(
+                    Cell(photographs.name, operation, side, callers)
+                    for side, callers in members
+                    if side in self.sides
+                )
+                if cells:
+                    yield cells
 
-    def _of_a_set(self) -> Iterator[tuple[SideName, Operation, int | None]]:
+    def _of_a_set(self) -> Iterator[tuple[Operation, *tuple[tuple[SideName, int | None], ...]]]:
         callers = sorted(self.callers)
-        yield from (("loop", operation, 1) for operation in self.operations)
-        yield from (("loop", operation, None) for operation in self.operations)
-        yield from (("stream", operation, None) for operation in self.operations)
         for operation in self.operations:
-            yield from (("stream", operation, number) for number in callers)
-            yield from (("edge", operation, number) for number in reversed(callers))
+            yield operation, ("loop", 1)
+            yield operation, ("loop", None), ("stream", None)
+            yield from ((operation, ("stream", number)) for number in callers)
+            yield from ((operation, ("edge", number)) for number in reversed(callers))
         for operation in self.operations:
-            yield from (("afternoon", operation, number) for number in callers)
+            yield from ((operation, ("afternoon", number)) for number in callers)
 
 
 def enough(images_per_s: float, seconds: float, files: int) -> int:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import time
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Protocol
 
-from benchmarks.batches import Batch, BenchmarkFailed, Run
+from benchmarks.batches import Batch, BenchmarkFailed, Run, joined
 from benchmarks.cells import Cell, Order, SideName, enough
-from benchmarks.processes import Processes, machine_cpu_s
+from benchmarks.costs import Costs, Meter
+from benchmarks.pauses import Pauses
 
 #: images of the first warm-up, for each process
 _WARM_UP_IMAGES = 8
@@ -20,6 +20,10 @@ _WARM_UP_IMAGES = 8
 _WARM_UP_SHARE = 0.25
 #: share of a cell's time that a side is measured by which is asked by callers
 _CALLERS_SHARE = 0.5
+#: of a side that another one is measured amid: a machine's speed drifts by a few per cent in ten
+#: seconds, and who is paused for much longer is no more taken for alive
+_TURN_S = 1.5
+_NEED_BROKER: frozenset[SideName] = frozenset({"stream", "edge"})
 
 
 class Home(Protocol):
@@ -36,7 +40,8 @@ class Side(Protocol):
     def name(self) -> str: ...
 
     @property
-    def home(self) -> Home: ...
+    def home(self) -> Home | None:
+        """None where the processes have nothing to do, and do nothing, between batches."""
 
     @property
     def pids(self) -> list[int]: ...
@@ -50,18 +55,7 @@ class Measured:
 
     batch: Batch
     run: Run
-    #: seconds of the whole run, in which the following were spent
-    lasted_s: float
-    #: user and system time of the side's processes
-    cpu_s: float
-    #: of the other sides', and of the broker where the side has no need of it: to be idle
-    idle_cpu_s: float
-    #: of the embedded broker; None where the broker is not ours to look into
-    broker_cpu_s: float | None
-    #: of this process, which asks and reads
-    client_cpu_s: float
-    #: of everything else on the machine, a broker that is not ours included
-    others_cpu_s: float
+    costs: Costs
     #: of the side's processes together, when the run was over
     pss_bytes: int
 
@@ -71,17 +65,23 @@ Round = Mapping[Cell, Measured]
 
 
 class Comparison:
-    """`await Comparison(order, sides, broker_pid).rounds(on_step)`."""
+    """`await Comparison(order, sides, broker_pid, pauses).rounds(on_step)`."""
 
     def __init__(
-        self, order: Order, sides: Mapping[SideName, Side], broker_pid: int | None
+        self,
+        order: Order,
+        sides: Mapping[SideName, Side],
+        broker_pid: int | None,
+        pauses: Pauses,
     ) -> None:
+        """pauses: of the side that others are measured amid."""
         self._order = order
         self._sides = sides
         self._broker_pid = broker_pid
+        self._pauses = pauses
         self._sets = {photographs.name: photographs for photographs in order.sets}
-        #: how many images a cell has, the same in each round
-        self._images: dict[tuple[object, ...], int] = {}
+        #: how many images the cells have in a turn, the same in each round
+        self._images: dict[tuple[Cell, ...], int] = {}
 
     async def rounds(self, on_step: Callable[[str], None]) -> list[Round]:
         """Each cell with a warm-up of its own.
@@ -92,79 +92,102 @@ class Comparison:
 
     async def _round(self, number: int, on_step: Callable[[str], None]) -> Round:
         measured: dict[Cell, Measured] = {}
-        cells = groupby(self._order.cells(), lambda cell: self._sides[cell.side].home)
-        for home, of_home in cells:
-            async with home.awake():
-                for cell in of_home:
-                    on_step(f"round {number} of {self._order.rounds}: {said(cell)}")
-                    measured[cell] = await self._cell(cell)
+        for home, of_home in groupby(self._order.groups(), self._home_of):
+            async with nullcontext() if home is None else home.awake():
+                for cells in of_home:
+                    on_step(f"round {number} of {self._order.rounds}: {said(cells)}")
+                    measured |= await self._measured(cells)
         return measured
 
-    async def _cell(self, cell: Cell) -> Measured:
-        side, files = self._sides[cell.side], len(self._sets[cell.photographs].paths)
-        seconds = self._order.seconds * (1 if cell.callers is None else _CALLERS_SHARE)
-        warm_up = _WARM_UP_IMAGES if cell.callers == 1 else 2 * _WARM_UP_IMAGES
-        run = await side.run(self._batch(cell, warm_up), cell.callers)
-        images = self._order.images
+    def _home_of(self, cells: Sequence[Cell]) -> Home | None:
+        homes = (self._sides[cell.side].home for cell in cells)
+        return next((home for home in homes if home is not None), None)
+
+    async def _measured(self, cells: tuple[Cell, ...]) -> dict[Cell, Measured]:
+        """With as many images each: those that the first of them has time for."""
+        first, *others = cells
+        rates = [await self._warmed_up(cell) for cell in cells]
+        images, turns = self._order.images, 1
         if images is None:
-            warmed_s = 0.0  # the first run wakes the side: how long it took tells nothing
-            while warmed_s < _WARM_UP_SHARE * seconds:
-                warm_up *= 2
-                run = await side.run(self._batch(cell, warm_up), cell.callers)
-                warmed_s = run.elapsed_s
-            images = self._images.setdefault(_alike(cell), enough(run.images_per_s, seconds, files))
-        return await self._measure(side, self._batch(cell, images), cell.callers)
+            seconds = self._seconds(first)
+            turns = max(1, round(seconds / _TURN_S)) if others else 1
+            files = len(self._sets[first.photographs].paths)
+            images = self._images.setdefault(cells, enough(rates[0], seconds / turns, files))
+        if not others:
+            return {first: await self._alone(first, images)}
+        [around] = others
+        return await self._amid(first, around, images, turns)
+
+    def _seconds(self, cell: Cell) -> float:
+        return self._order.seconds * (1 if cell.callers is None else _CALLERS_SHARE)
+
+    async def _warmed_up(self, cell: Cell) -> float:
+        """Images a second, of a run that began warm where their number is to follow from it."""
+        images = _WARM_UP_IMAGES if cell.callers == 1 else 2 * _WARM_UP_IMAGES
+        run = await self._run(cell, self._batch(cell, images))
+        warmed_s = 0.0  # the first run wakes the side: how long it took tells nothing
+        while self._order.images is None and warmed_s < _WARM_UP_SHARE * self._seconds(cell):
+            images *= 2
+            run = await self._run(cell, self._batch(cell, images))
+            warmed_s = run.elapsed_s
+        return run.images_per_s
 
     def _batch(self, cell: Cell, images: int) -> Batch:
         paths = self._sets[cell.photographs].sample(images)
         return Batch(cell.operation, paths, self._order.max_faces)
 
-    async def _measure(self, side: Side, batch: Batch, callers: int | None) -> Measured:
-        pids = side.pids
-        others = {pid for other in self._sides.values() for pid in other.pids} - set(pids)
-        own, idle = Processes(pids), Processes(others)
-        broker = Processes([] if self._broker_pid is None else [self._broker_pid])
-        looked_at = [own, idle, broker]
-        before = _cpu_s(looked_at)
-        client_before_s, machine_before_s = _own_cpu_s(), machine_cpu_s()
-        began_at = time.monotonic()
-        run = await side.run(batch, callers)
-        lasted_s = time.monotonic() - began_at
-        client_s, machine_s = _own_cpu_s() - client_before_s, machine_cpu_s() - machine_before_s
-        after = _cpu_s(looked_at)
-        if side.pids != pids:
+    async def _run(self, cell: Cell, batch: Batch) -> Run:
+        return await self._sides[cell.side].run(batch, cell.callers)
+
+    async def _alone(self, cell: Cell, images: int) -> Measured:
+        batch, meter = self._batch(cell, images), self._meter(cell)
+        with meter.counting():
+            run = await self._run(cell, batch)
+        return self._measured_by(meter, cell, batch, run)
+
+    async def _amid(
+        self, cell: Cell, around: Cell, images: int, turns: int
+    ) -> dict[Cell, Measured]:
+        """One side computes all of it, but for pauses, in which the other computes it by parts."""
+        whole = self._batch(cell, images * turns)
+        meter, around_meter = self._meter(cell), self._meter(around)
+        runs: list[Run] = []
+        around_run = asyncio.create_task(self._run(around, whole))
+        try:
+            for turn in range(turns):
+                with around_meter.counting():
+                    await asyncio.wait([around_run], timeout=_TURN_S)
+                part = replace(whole, paths=whole.paths[turn * images : (turn + 1) * images])
+                with self._pauses.pause(self._sides[around.side].pids), meter.counting():
+                    runs.append(await self._run(cell, part))
+            with around_meter.counting():
+                await around_run
+        finally:
+            around_run.cancel()
+            await asyncio.gather(around_run, return_exceptions=True)
+        return {
+            cell: self._measured_by(meter, cell, whole, joined(runs)),
+            around: self._measured_by(around_meter, around, whole, around_run.result()),
+        }
+
+    def _meter(self, cell: Cell) -> Meter:
+        own = set(self._sides[cell.side].pids)
+        idle = {pid for other in self._sides.values() for pid in other.pids} - own
+        broker = self._broker_pid
+        if broker is not None and cell.side not in _NEED_BROKER:
+            idle, broker = idle | {broker}, None
+        return Meter(own, idle, broker)
+
+    def _measured_by(self, meter: Meter, cell: Cell, batch: Batch, run: Run) -> Measured:
+        side = self._sides[cell.side]
+        if set(side.pids) != meter.own:
             raise BenchmarkFailed(f"a process of the {side.name} died while it was measured")
-        spent = [later - earlier for earlier, later in zip(before, after, strict=True)]
-        needs_broker = side.name in {"stream", "edge"}
-        return Measured(
-            batch=batch,
-            run=run,
-            lasted_s=lasted_s,
-            cpu_s=spent[0],
-            idle_cpu_s=spent[1] + (0.0 if needs_broker else spent[2]),
-            broker_cpu_s=spent[2] if needs_broker and self._broker_pid is not None else None,
-            client_cpu_s=client_s,
-            others_cpu_s=max(0.0, machine_s - sum(spent) - client_s),
-            pss_bytes=own.pss_bytes(),
-        )
+        return Measured(batch, run, meter.costs, meter.pss_bytes())
 
 
-def said(cell: Cell) -> str:
-    """In words."""
-    how = "all at once" if cell.callers is None else f"{cell.callers} at once"
-    return f"{cell.operation}, {cell.photographs}, the {cell.side}, {how}"
-
-
-def _alike(cell: Cell) -> tuple[object, ...]:
-    """Of these, each pair has as many images: stream and loop with all at once share one key."""
-    side = None if cell.callers is None else cell.side
-    return cell.photographs, cell.operation, side, cell.callers
-
-
-def _cpu_s(looked_at: Sequence[Processes]) -> list[float]:
-    return [processes.cpu_s() for processes in looked_at]
-
-
-def _own_cpu_s() -> float:
-    times = os.times()
-    return times.user + times.system
+def said(cells: Sequence[Cell]) -> str:
+    """In words; cells of a group differ in their sides alone."""
+    first = cells[0]
+    how = "all at once" if first.callers is None else f"{first.callers} at once"
+    sides = " and ".join(f"the {cell.side}" for cell in cells)
+    return f"{first.operation}, {first.photographs}, {sides}, {how}"

@@ -6,8 +6,8 @@ import asyncio
 import multiprocessing
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,7 @@ _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 10.0
 #: (position in the batch, faces or None where it failed, milliseconds by stage)
 Computed = tuple[int, int | None, dict[str, float]]
-#: what one process computed, and time.perf_counter(), the same in all, at the end of it
+#: what one process computed, and the seconds that it took
 Share = tuple[list[Computed], float]
 
 
@@ -39,9 +39,9 @@ class LoopSide:
     """
 
     name = "loop"
+    home = None
 
     def __init__(self, settings: WorkerSettings) -> None:
-        self.home = self
         self._settings = settings
         self._context: SpawnContext = multiprocessing.get_context("spawn")
         self._next: Synchronized[int] = self._context.Value("q", 0)
@@ -78,11 +78,6 @@ class LoopSide:
             process.start()
         self._processes.append(process)
 
-    @asynccontextmanager
-    async def awake(self) -> AsyncIterator[None]:
-        """Asleep, the processes wait at their pipes: there is nothing to do."""
-        yield
-
     @property
     def pids(self) -> list[int]:
         return [process.pid for process in self._processes if process.pid is not None]
@@ -90,18 +85,17 @@ class LoopSide:
     async def run(self, batch: Batch, callers: int | None) -> Run:
         """In so many of the processes; None: in all. Raises `BenchmarkFailed`.
 
-        What each of them does a second, from the word to start to the end of its last image, is
-        added up: that one waits for the other's last image does not count.
+        What each of them does a second, from its first image to the end of its last, is added up:
+        that one begins after the other, and waits for the other's last image, does not count.
         """
         return await asyncio.to_thread(self._run, batch, self._pipes[:callers])
 
     def _run(self, batch: Batch, pipes: list[Connection[Any, Any]]) -> Run:
         self._next.value = 0
-        started_at = time.perf_counter()
         for pipe in pipes:
             pipe.send(batch)
         shares: list[Share] = self._answers(None, pipes)
-        images_per_s = sum(len(images) / (at - started_at) for images, at in shares)
+        images_per_s = sum(len(images) / seconds for images, seconds in shares)
         computed = sorted((one for images, _ in shares for one in images), key=lambda one: one[0])
         if [position for position, _, _ in computed] != list(range(len(batch.paths))):
             raise BenchmarkFailed("the bare loop did not compute each image once")
@@ -165,8 +159,9 @@ def _serve(
         pipe.send(None)
         while True:
             batch: Batch = pipe.recv()
+            began_at = time.perf_counter()
             images = [_compute(pipeline, settings, batch, n) for n in _taken(batch, following)]
-            share: Share = images, time.perf_counter()
+            share: Share = images, time.perf_counter() - began_at
             pipe.send(share)
 
 

@@ -79,7 +79,8 @@ def _cell(cell: Cell, measured: Sequence[Measured]) -> CellReport:
     last = measured[-1].run
     images = len(last.faces)
     waits_ms = [wait for one in measured for wait in one.run.waits_ms]
-    broker_s = [one.broker_cpu_s for one in measured if one.broker_cpu_s is not None]
+    costs = [one.costs for one in measured]
+    broker_s = [one.broker_cpu_s for one in costs if one.broker_cpu_s is not None]
     meaningful = cell.callers is not None or cell.side == "loop"
     return CellReport(
         photographs=cell.photographs,
@@ -92,12 +93,12 @@ def _cell(cell: Cell, measured: Sequence[Measured]) -> CellReport:
         images_per_s=over_rounds(lambda one: one.run.images_per_s),
         p50_ms=percentile(waits_ms, 50) if meaningful else None,
         p95_ms=percentile(waits_ms, 95) if meaningful else None,
-        cpu_s_per_image=over_rounds(lambda one: one.cpu_s / one.run.computed),
+        cpu_s_per_image=over_rounds(lambda one: one.costs.cpu_s / one.run.computed),
         broker_cpu_s_per_image=median(broker_s) / last.computed if broker_s else None,
-        client_cpu_s_per_image=median(one.client_cpu_s for one in measured) / last.computed,
+        client_cpu_s_per_image=median(one.client_cpu_s for one in costs) / last.computed,
         pss_bytes=max(one.pss_bytes for one in measured),
-        others_cores=over_rounds(lambda one: one.others_cpu_s / one.lasted_s),
-        idle_cores=max(one.idle_cpu_s / one.lasted_s for one in measured),
+        others_cores=over_rounds(lambda one: one.costs.others_cpu_s / one.costs.lasted_s),
+        idle_cores=max(one.idle_cpu_s / one.lasted_s for one in costs),
         stage_ms=mean_by_stage(last.stages_ms),
     )
 

@@ -14,10 +14,12 @@ from benchmarks.batches import Batch, Run
 from benchmarks.callers import ask_all
 from benchmarks.dealing import dealt
 from benchmarks.deployment import Awake, Deployment
+from benchmarks.pauses import Pauses
 from schemas import wire
 from schemas.requests import ImageRef, Request
 from schemas.results import Result
 from schemas.topics import Operation
+from stream.lanes import LaneLimits
 
 _SOURCE = "/facestream/bench"
 
@@ -27,8 +29,10 @@ class StreamSide:
 
     name = "stream"
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, pauses: Pauses | None = None) -> None:
+        """pauses: that may come while a batch is computed that was published at once."""
         self.home = deployment
+        self._pauses = pauses or Pauses()
 
     @property
     def pids(self) -> list[int]:
@@ -89,7 +93,8 @@ class StreamSide:
 
     async def _all_at_once(self, up: Awake, arrivals: Arrivals, batch: Batch) -> Run:
         images, workers = len(batch.paths), len(self.pids)
-        keys = {number: str(uuid.uuid4()) for number in lengthened(images, workers)}
+        held = self.home.partitions * LaneLimits().waiting_full
+        keys = {number: str(uuid.uuid4()) for number in lengthened(images, workers, held)}
         values = [
             _request(key, batch, batch.paths[number % images]) for number, key in keys.items()
         ]
@@ -103,7 +108,8 @@ class StreamSide:
         ]
         await asyncio.gather(*sent)
         await arrival.wait(self.home.settings.worker_timeout)
-        all_sent_s = [one.sent_at - began_at for one in arrival.came.values()]
+        ran_s = self._pauses.ran_s
+        all_sent_s = [ran_s(one.sent_at) - ran_s(began_at) for one in arrival.came.values()]
         came = tuple(arrival.came[keys[number].encode()] for number in range(images))
         waits_ms = tuple((one.at - began_at) * 1000 for one in came)
         run = _run(seconds_of(images, all_sent_s), came, waits_ms)

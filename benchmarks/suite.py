@@ -10,6 +10,7 @@ from benchmarks.comparison import Comparison, Side
 from benchmarks.edge_side import EdgeSide
 from benchmarks.ground import Given, Ground, ground
 from benchmarks.loop_side import LoopSide
+from benchmarks.pauses import Pauses
 from benchmarks.report import ComparisonReport, summarize
 from benchmarks.stream_side import StreamSide
 
@@ -19,20 +20,21 @@ async def compare(order: Order, given: Given) -> ComparisonReport:
     folders = [folder for photographs in order.sets for folder in photographs.folders]
     with ground(given, folders) as at:
         async with AsyncExitStack() as stack:
-            sides = await _sides(order, at, given, stack)
-            comparison = Comparison(order, sides, at.broker.pid)
+            pauses = Pauses()
+            sides = await _sides(order, at, given, pauses, stack)
+            comparison = Comparison(order, sides, at.broker.pid, pauses)
             return summarize(await comparison.rounds(given.on_step))
 
 
 async def _sides(
-    order: Order, at: Ground, given: Given, stack: AsyncExitStack
+    order: Order, at: Ground, given: Given, pauses: Pauses, stack: AsyncExitStack
 ) -> dict[SideName, Side]:
     from stream.models import packs
 
     # An edge that nobody asks still asks the embedded broker for replies, a hundred times a second:
     # it is not there while the stream is measured.
     sides: dict[SideName, Side] = {
-        "stream": StreamSide(at.deployment()),
+        "stream": StreamSide(at.deployment(), pauses),
         "edge": EdgeSide(at.deployment(given.start_edge)),
     }
     if "afternoon" in order.sides:

@@ -12,7 +12,7 @@ def sent_s(images: int, seconds_each: tuple[float, ...], late_s: float = 0.0) ->
     workers = len(seconds_each)
     at = [late_s] * workers
     sent = []
-    for number in lengthened(images, workers):
+    for number in lengthened(images, workers, held=16):
         worker = number % images % workers
         at[worker] += seconds_each[worker]
         sent.append(at[worker])
@@ -20,9 +20,14 @@ def sent_s(images: int, seconds_each: tuple[float, ...], late_s: float = 0.0) ->
 
 
 def test_a_batch_is_amid_copies_of_its_own_images() -> None:
-    assert lengthened(100, 2) == range(-10, 120)
-    assert lengthened(32, 2) == range(-3, 38)
-    assert lengthened(31, 2) == range(31)
+    assert lengthened(100, 2, held=16) == range(-10, 120)
+    assert lengthened(32, 2, held=5) == range(-3, 38)
+    assert lengthened(31, 2, held=16) == range(31)
+
+
+def test_as_many_lie_behind_a_batch_as_workers_take_in_before_their_turn_or_another_batch() -> None:
+    assert lengthened(300, 2, held=256) == range(-30, 556)
+    assert lengthened(100, 2, held=256) == range(-10, 200)
 
 
 def test_rates_of_workers_add_up_while_the_slower_would_be_waited_for() -> None:
@@ -38,7 +43,7 @@ def test_a_late_beginning_does_not_count() -> None:
 def test_it_does_not_matter_which_images_take_long() -> None:
     """Nor how many of them are copies: a batch's images are computed between two results."""
     at, sent = 0.0, []
-    for number in lengthened(40, 1):
+    for number in lengthened(40, 1, held=16):
         at += 0.5 if number % 40 in {0, 1, 2, 39} else 0.01
         sent.append(at)
     assert seconds_of(40, sent) == pytest.approx(4 * 0.5 + 36 * 0.01)

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
+from itertools import chain, product
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from benchmarks.batches import Batch, Run
 from benchmarks.cells import SIDES, Cell, Order, enough
 from benchmarks.comparison import Comparison, Home
 from benchmarks.dealing import dealt
+from benchmarks.pauses import Pauses
 from benchmarks.photographs import PhotographSet
 
 ORDER = Order(
@@ -30,31 +33,30 @@ ORDER = Order(
 
 
 def test_each_side_has_its_cells_for_every_operation_and_set() -> None:
-    sides = Counter(cell.side for cell in ORDER.cells())
+    cells = list(chain.from_iterable(ORDER.groups()))
+    sides = Counter(cell.side for cell in cells)
     assert sides == {"loop": 2 * 4, "stream": 4 * 4, "edge": 3 * 4, "afternoon": 3 * 4}
-    assert len(set(ORDER.cells())) == sides.total()
+    assert len(set(cells)) == sides.total()
 
 
-def test_what_is_compared_is_measured_side_by_side() -> None:
-    order = [(cell.photographs, cell.side, cell.callers) for cell in ORDER.cells()]
-    for photographs in ("small", "mixed"):
-        first_of_stream = order.index((photographs, "stream", None))
-        assert order[first_of_stream - 1] == (photographs, "loop", None)
-        first_of_edge = order.index((photographs, "edge", 16))
-        assert order[first_of_edge - 1] == (photographs, "stream", 16)
+def test_loop_and_stream_go_by_turns_and_the_edge_follows_the_stream() -> None:
+    order = list(ORDER.groups())
+    for photographs, operation in product(("small", "mixed"), ORDER.operations):
+        cell = partial(Cell, photographs, operation)
+        assert (cell("loop", None), cell("stream", None)) in order
+        assert order[order.index((cell("edge", 16),)) - 1] == (cell("stream", 16),)
 
 
 def test_the_afternoon_has_all_cells_of_an_operation_in_a_row() -> None:
     """It starts anew for each operation."""
-    operations = [
-        (cell.photographs, cell.operation) for cell in ORDER.cells() if cell.side == "afternoon"
-    ]
+    cells = chain.from_iterable(ORDER.groups())
+    operations = [(cell.photographs, cell.operation) for cell in cells if cell.side == "afternoon"]
     assert operations == sorted(operations, key=operations.index)
 
 
 def test_a_side_that_is_left_out_is_never_measured() -> None:
     few = replace(ORDER, sides=("edge",), callers=(4,))
-    assert {(cell.side, cell.callers) for cell in few.cells()} == {("edge", 4)}
+    assert {(cell.side, cell.callers) for [cell] in few.groups()} == {("edge", 4)}
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ async def test_a_side_is_warm_before_it_is_said_how_many_images_take_its_time(
         seconds=1.0,
     )
     side = SlowAtFirst(first_ms)
-    [measured] = await Comparison(order, {"loop": side}, None).rounds(lambda _: None)
+    [measured] = await Comparison(order, {"loop": side}, None, Pauses()).rounds(print)
     one, both = (Cell("small", "detect", "loop", processes) for processes in (1, None))
     assert len(measured[one].run.faces) == 500
     assert len(measured[both].run.faces) == 1000

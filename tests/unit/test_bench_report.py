@@ -10,6 +10,7 @@ import pytest
 from benchmarks.batches import Batch, Run, mean_by_stage, percentile
 from benchmarks.cells import Cell, SideName
 from benchmarks.comparison import Measured, Round
+from benchmarks.costs import Costs
 from benchmarks.processes import Processes, PsutilMissing
 from benchmarks.ratios import OperationRatios
 from benchmarks.report import CellReport, summarize
@@ -23,16 +24,11 @@ def measured(
     waits_ms: tuple[float, ...] = (10.0, 20.0),
     **more: float,
 ) -> Measured:
-    costs = {"cpu_s": 4.0, "idle_cpu_s": 0.0, "client_cpu_s": 0.5, "others_cpu_s": 0.0} | more
+    costs = {"lasted_s": elapsed_s, "cpu_s": 4.0, "client_cpu_s": 0.5} | more
     return Measured(
         batch=Batch("embed", PATHS, 1),
         run=Run(elapsed_s, faces, waits_ms),
-        lasted_s=elapsed_s,
-        cpu_s=costs["cpu_s"],
-        idle_cpu_s=costs["idle_cpu_s"],
-        broker_cpu_s=costs.get("broker_cpu_s"),
-        client_cpu_s=costs["client_cpu_s"],
-        others_cpu_s=costs["others_cpu_s"],
+        costs=Costs(**costs),
         pss_bytes=1000,
     )
 
