@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.models.network_input import network_input
 from stream.models.protocols import Detections, Enough, Floats, Image
 from stream.models.settings import DetSizeMode
 
@@ -109,7 +110,7 @@ def forward(
     scores, (N, 1); the boxes, (N, 4) px of the canvas; the five points, (N, 5, 2) px, where the
     network has them, else no array at all.
     """
-    blob = _blob(canvas, model.input_mean, model.input_std)
+    blob = network_input(canvas, model.input_mean, model.input_std)
     outputs = model.session.run(model.output_names, {model.input_name: blob})
     scores: list[Floats] = []
     boxes: list[Floats] = []
@@ -131,17 +132,6 @@ def forward(
             moved = offsets[0][chosen].reshape(-1, 5, 2) * stride
             points.append(centres[:, np.newaxis] + moved)
     return scores, boxes, points
-
-
-def _blob(canvas: Image, mean: float, deviation: float) -> Floats:
-    """(1, 3, H, W) RGB: the numbers of `cv2.dnn.blobFromImage`, in half of its time."""
-    blob = np.empty((1, 3, *canvas.shape[:2]), np.float32)
-    for place, channel in zip((2, 1, 0), cv2.split(canvas), strict=True):
-        normalised = blob[0, place]
-        cv2.addWeighted(
-            channel, 1 / deviation, channel, 0, -mean / deviation, normalised, cv2.CV_32F
-        )
-    return blob
 
 
 def _detections(found: Floats, points: Floats | None) -> Detections:

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.models.network_input import network_input
 from stream.models.onnx_graph import write_faster
 from stream.models.protocols import Attributes, Floats, Image
 from stream.models.sessions import Provider, loading, session_options
@@ -156,7 +157,7 @@ class UprightLandmarker:
             return None
         to_mirror = to_crop * [[-1], [1]] + [[0, 0, side_px - 1], [0, 0, 0]]
         seen = _located(self._model, crop, to_crop)
-        mirrored = _located(self._model, crop[:, ::-1], to_mirror)
+        mirrored = _located(self._model, _mirrored(crop), to_mirror)
         points: Floats = (seen + mirrored[MIRROR_106]) / 2
         return points
 
@@ -184,7 +185,7 @@ class GenderAge:
         crop = None if to_crop is None else warp(image, to_crop, side_px)
         if crop is None:
             return None
-        views = [crop] if upright is None else [crop, crop[:, ::-1]]
+        views = [crop] if upright is None else [crop, _mirrored(crop)]
         seen = np.stack([_outputs(self._model, view) for view in views])
         return _attributes(seen.mean(axis=0, dtype=np.float32))
 
@@ -198,15 +199,13 @@ def _attributes(outputs: Floats) -> Attributes:
     )
 
 
+def _mirrored(crop: Image) -> Image:
+    return np.asarray(cv2.flip(crop, 1), np.uint8)
+
+
 def _outputs(model: Any, crop: Image) -> Floats:
     """What the network says of a crop: (side, side, 3) uint8 BGR, normalised as its class does."""
-    blob = cv2.dnn.blobFromImage(
-        np.ascontiguousarray(crop),
-        1 / model.input_std,
-        model.input_size,
-        (model.input_mean,) * 3,
-        swapRB=True,
-    )
+    blob = network_input(crop, model.input_mean, model.input_std)
     (outputs,) = model.session.run(model.output_names, {model.input_name: blob})
     found: Floats = outputs[0]
     return found
