@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from stream.pipeline import Pipeline
     from stream.settings import WorkerSettings
+    from stream.worker import LoadModels
 
 _START_TIMEOUT_S = 120.0
 _STOP_TIMEOUT_S = 10.0
@@ -41,8 +42,10 @@ class LoopSide:
     name = "loop"
     home = None
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, load: LoadModels | None = None) -> None:
+        """load: other models than those that the settings ask for; a function of a module."""
         self._settings = settings
+        self._load = load
         self._context: SpawnContext = multiprocessing.get_context("spawn")
         self._next: Synchronized[int] = self._context.Value("q", 0)
         self._processes: list[SpawnProcess] = []
@@ -73,7 +76,10 @@ class LoopSide:
         self._pipes.append(ours)
         with theirs:
             process = self._context.Process(
-                target=_serve, args=(self._settings, theirs, self._next), name=name, daemon=True
+                target=_serve,
+                args=(self._settings, self._load, theirs, self._next),
+                name=name,
+                daemon=True,
             )
             process.start()
         self._processes.append(process)
@@ -148,13 +154,16 @@ def _interrupts_blocked() -> Iterator[None]:
 
 
 def _serve(
-    settings: WorkerSettings, pipe: Connection[Any, Any], following: Synchronized[int]
+    settings: WorkerSettings,
+    load: LoadModels | None,
+    pipe: Connection[Any, Any],
+    following: Synchronized[int],
 ) -> None:
     """A bare process: its answer to nothing is that it is ready, to a batch what it computed."""
     from stream.models.loading import load_models
     from stream.pipeline import Pipeline
 
-    pipeline = Pipeline(load_models(settings), settings)
+    pipeline = Pipeline((load or load_models)(settings), settings)
     with suppress(EOFError, BrokenPipeError):
         pipe.send(None)
         while True:

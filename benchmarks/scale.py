@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -17,10 +17,12 @@ import numpy as np
 
 from benchmarks.batches import Batch
 from benchmarks.brokers import kind_of
+from benchmarks.comparison import Side
 from benchmarks.edge_side import EdgeSide
 from benchmarks.ground import Given, ground
+from benchmarks.loop_side import LoopSide
 from benchmarks.processes import Processes
-from benchmarks.sleeping_models import SLEEP_MS
+from benchmarks.sleeping_models import SLEEP_MS, load_sleepless
 from benchmarks.stream_side import StreamSide
 from schemas.topics import Operation
 
@@ -82,8 +84,14 @@ class ScaleReport:
     sleep_ms: float
     broker: str
     growth: tuple[Growth, ...]
+    #: of a bare loop over the same models: what decoding the image and making a face takes
+    loop: EventCost
     stream: EventCost
     edge: EventCost
+
+    def around_ms(self, cost: EventCost) -> float:
+        """CPU milliseconds of an event that the bare loop does without."""
+        return cost.cpu_ms - self.loop.cpu_ms
 
 
 async def measure_scale(order: ScaleOrder, given: Given) -> ScaleReport:
@@ -93,13 +101,16 @@ async def measure_scale(order: ScaleOrder, given: Given) -> ScaleReport:
         pixels = np.random.default_rng(7).integers(0, 256, (_SIDE_PX, _SIDE_PX, 3), np.uint8)
         cv2.imwrite(str(image), pixels)
         growth = [await _growth(order, given, image, count) for count in order.processes]
-        stream = await _cost(order, given, image, None)
-        edge = await _cost(order, given, image, _CALLERS)
+        batch = Batch(order.operation, (image,) * order.events, 1)
+        loop = await _loop_cost(given, batch)
+        stream = await _cost(given, batch, None)
+        edge = await _cost(given, batch, _CALLERS)
     return ScaleReport(
         operation=order.operation,
         sleep_ms=order.sleep_ms,
         broker=kind_of(given.broker),
         growth=tuple(growth),
+        loop=loop,
         stream=stream,
         edge=edge,
     )
@@ -139,24 +150,37 @@ def share_of_sleepers(events_per_s: float, processes: int, sleep_ms: float) -> f
     return events_per_s / (processes * 1000 / sleep_ms)
 
 
-async def _cost(order: ScaleOrder, given: Given, image: Path, callers: int | None) -> EventCost:
+async def _cost(given: Given, batch: Batch, callers: int | None) -> EventCost:
     """callers: at the edge; None: without an edge, all published at once."""
-    with ground(given, [image.parent], **{SLEEP_MS: "0"}) as at:
+    folder = batch.paths[0].parent
+    with ground(given, [folder], **{SLEEP_MS: "0"}) as at:
         start_edge = None if callers is None else given.start_edge
         deployment = at.deployment(start_edge, _WORKER)
         side = StreamSide(deployment) if callers is None else EdgeSide(deployment)
         given.on_step(f"workers that do not sleep, their {side.name}")
         async with deployment.awake() as up:
-            await side.run(Batch(order.operation, (image,) * _WARM_UP_EVENTS, 1), callers)
-            workers, edge = Processes(up.supervisor.pids), Processes(up.edge_pids)
-            before_s = workers.cpu_s(), edge.cpu_s()
-            batch = Batch(order.operation, (image,) * order.events, 1)
-            run = await side.run(batch, callers)
-            workers_s, edge_s = workers.cpu_s() - before_s[0], edge.cpu_s() - before_s[1]
+            return await _cost_of(side, batch, callers, up.supervisor.pids, up.edge_pids)
+
+
+async def _loop_cost(given: Given, batch: Batch) -> EventCost:
+    with ground(given, [batch.paths[0].parent]) as at:
+        given.on_step("a bare loop over models that do not sleep")
+        async with LoopSide(at.settings, load_sleepless) as loop:
+            return await _cost_of(loop, batch, None, loop.pids, [])
+
+
+async def _cost_of(
+    side: Side, batch: Batch, callers: int | None, worker_pids: list[int], edge_pids: list[int]
+) -> EventCost:
+    await side.run(replace(batch, paths=batch.paths[:_WARM_UP_EVENTS]), callers)
+    workers, edge = Processes(worker_pids), Processes(edge_pids)
+    before_s = workers.cpu_s(), edge.cpu_s()
+    run = await side.run(batch, callers)
+    workers_s, edge_s = workers.cpu_s() - before_s[0], edge.cpu_s() - before_s[1]
     return EventCost(
-        processes=at.settings.max_workers,
-        events=order.events,
+        processes=len(worker_pids),
+        events=len(batch.paths),
         events_per_s=run.images_per_s,
         worker_cpu_ms=workers_s * 1000 / run.computed,
-        edge_cpu_ms=None if callers is None else edge_s * 1000 / run.computed,
+        edge_cpu_ms=edge_s * 1000 / run.computed if edge_pids else None,
     )

@@ -44,6 +44,7 @@ SCALE = ScaleReport(
     sleep_ms=200.0,
     broker="kafka",
     growth=(Growth(2, 8, 96, 3.0, 9.8, 0.98, 1.25),),
+    loop=EventCost(2, 3000, 9000.0, 0.2, None),
     stream=EventCost(2, 3000, 1500.0, 0.61, None),
     edge=EventCost(2, 3000, 700.0, 0.75, 0.5),
 )
@@ -135,6 +136,11 @@ def test_an_event_at_the_edge_costs_the_worker_and_the_edge() -> None:
     assert (SCALE.stream.cpu_ms, SCALE.edge.cpu_ms) == (0.61, 1.25)
 
 
+def test_what_the_bare_loop_takes_for_an_image_is_not_around_inference() -> None:
+    assert SCALE.around_ms(SCALE.stream) == pytest.approx(0.41)
+    assert SCALE.around_ms(SCALE.edge) == pytest.approx(1.05)
+
+
 def test_a_flooded_callers_p95_is_told_by_its_idle_value() -> None:
     order = LanesOrder("embed", PhotographSet("small", (), ()), calls=4, rounds=1)
     report = summarize_lanes(order, [10.0] * 4, [10.0, 10.0, 10.0, 25.0], in_flight=512, came=900)
@@ -172,6 +178,7 @@ def test_markdown_has_the_machine_and_a_table_for_each_part() -> None:
     lines = list(markdown(Document("2026-01-01", MACHINE, SETUP, scale=SCALE)))
     assert "a processor, 2 cores" in lines[0]
     assert "| 2 | 8 | 96 | 3.0 | 9.80 | 0.980 | 1.25 |" in lines
-    assert "| edge | 700 | 0.75 | 0.50 | 1.25 |" in lines
+    assert "| bare loop | 9000 | 0.20 | – | 0.20 | – |" in lines
+    assert "| edge | 700 | 0.75 | 0.50 | 1.25 | 1.05 |" in lines
     columns = {line.count("|") for line in lines if line.startswith(("| processes", "| ---"))}
     assert len(columns) == 2
