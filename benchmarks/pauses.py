@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -18,18 +19,29 @@ class Pauses:
 
     @contextmanager
     def pause(self, pids: Collection[int]) -> Iterator[None]:
-        """These processes do not run while the block lasts, whatever they wait for."""
-        began_at = time.perf_counter()
-        try:
-            _signal(pids, signal.SIGSTOP)
-            yield
-        finally:
-            _signal(pids, signal.SIGCONT)
-            self._past.append((began_at, time.perf_counter()))
+        """These processes do not run while the block, and this process, last."""
+        with _continued_at_the_end(pids):
+            began_at = time.perf_counter()
+            try:
+                _signal(pids, signal.SIGSTOP)
+                yield
+            finally:
+                _signal(pids, signal.SIGCONT)
+                self._past.append((began_at, time.perf_counter()))
 
     def ran_s(self, at: float) -> float:
         """`at`, time.perf_counter(), less the seconds of the pauses until then."""
         return at - sum(min(at, end) - begin for begin, end in self._past if begin < at)
+
+
+@contextmanager
+def _continued_at_the_end(pids: Collection[int]) -> Iterator[None]:
+    """Also where this process is killed: who is stopped would not see it, and stay for ever."""
+    told = ["sh", "-c", 'read -r _; kill -CONT "$@"', "sh", *map(str, pids)]
+    with subprocess.Popen(
+        told, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    ):
+        yield
 
 
 def _signal(pids: Collection[int], number: signal.Signals) -> None:

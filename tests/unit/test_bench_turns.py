@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -152,6 +154,18 @@ def test_a_pause_is_left_out_of_the_time_in_which_a_side_ran(process: psutil.Pro
     assert amid - 0.005 < pauses.ran_s(amid) <= amid
     assert pauses.ran_s(after) <= after - 0.01
     assert pauses.ran_s(after + 1) == pytest.approx(pauses.ran_s(after) + 1)
+
+
+def test_who_is_stopped_goes_on_when_the_benchmark_is_killed(process: psutil.Process) -> None:
+    pausing = (
+        "import signal, os; from benchmarks.pauses import Pauses\n"
+        f"with Pauses().pause([{process.pid}]): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", pausing], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    ends_at = time.monotonic() + 5
+    while process.status() == psutil.STATUS_STOPPED:
+        assert time.monotonic() < ends_at
 
 
 def test_runs_one_after_the_other_are_one() -> None:
