@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 from benchmarks.photographs import PhotographSet
@@ -51,24 +52,22 @@ class Order:
         all at once, which are one group, the stream and the edge with the most callers.
         """
         for photographs in self.sets:
-            for operation, *members in self._of_a_set():
-                cells = tuple(
-                    Cell(photographs.name, operation, side, callers)
-                    for side, callers in members
-                    if side in self.sides
-                )
+            for group in self._of_a_set(photographs.name):
+                cells = tuple(cell for cell in group if cell.side in self.sides)
                 if cells:
                     yield cells
 
-    def _of_a_set(self) -> Iterator[tuple[Operation, *tuple[tuple[SideName, int | None], ...]]]:
+    def _of_a_set(self, photographs: str) -> Iterator[tuple[Cell, ...]]:
         callers = sorted(self.callers)
         for operation in self.operations:
-            yield operation, ("loop", 1)
-            yield operation, ("loop", None), ("stream", None)
-            yield from ((operation, ("stream", number)) for number in callers)
-            yield from ((operation, ("edge", number)) for number in reversed(callers))
+            cell = partial(Cell, photographs, operation)
+            yield (cell("loop", 1),)
+            yield cell("loop", None), cell("stream", None)
+            yield from ((cell("stream", number),) for number in callers)
+            yield from ((cell("edge", number),) for number in reversed(callers))
         for operation in self.operations:
-            yield from ((operation, ("afternoon", number)) for number in callers)
+            for number in callers:
+                yield (Cell(photographs, operation, "afternoon", number),)
 
 
 def enough(images_per_s: float, seconds: float, files: int) -> int:

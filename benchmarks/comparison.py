@@ -96,14 +96,14 @@ class Comparison:
             async with nullcontext() if home is None else home.awake():
                 for cells in of_home:
                     on_step(f"round {number} of {self._order.rounds}: {said(cells)}")
-                    measured |= await self._measured(cells)
+                    measured |= await self._measure(cells)
         return measured
 
     def _home_of(self, cells: Sequence[Cell]) -> Home | None:
         homes = (self._sides[cell.side].home for cell in cells)
         return next((home for home in homes if home is not None), None)
 
-    async def _measured(self, cells: tuple[Cell, ...]) -> dict[Cell, Measured]:
+    async def _measure(self, cells: tuple[Cell, ...]) -> dict[Cell, Measured]:
         """With as many images each: those that the first of them has time for."""
         first, *others = cells
         rates = [await self._warmed_up(cell) for cell in cells]

@@ -19,7 +19,7 @@ from benchmarks.batches import Batch
 from benchmarks.brokers import kind_of
 from benchmarks.comparison import Side
 from benchmarks.edge_side import EdgeSide
-from benchmarks.ground import Given, ground
+from benchmarks.ground import Given, Ground, ground
 from benchmarks.loop_side import LoopSide
 from benchmarks.processes import Processes
 from benchmarks.sleeping_models import SLEEP_MS, load_sleepless
@@ -102,9 +102,10 @@ async def measure_scale(order: ScaleOrder, given: Given) -> ScaleReport:
         cv2.imwrite(str(image), pixels)
         growth = [await _growth(order, given, image, count) for count in order.processes]
         batch = Batch(order.operation, (image,) * order.events, 1)
-        loop = await _loop_cost(given, batch)
-        stream = await _cost(given, batch, None)
-        edge = await _cost(given, batch, _CALLERS)
+        with ground(given, [image.parent], **{SLEEP_MS: "0"}) as at:
+            loop = await _loop_cost(at, given, batch)
+            stream = await _cost(at, given, batch, None)
+            edge = await _cost(at, given, batch, _CALLERS)
     return ScaleReport(
         operation=order.operation,
         sleep_ms=order.sleep_ms,
@@ -150,23 +151,19 @@ def share_of_sleepers(events_per_s: float, processes: int, sleep_ms: float) -> f
     return events_per_s / (processes * 1000 / sleep_ms)
 
 
-async def _cost(given: Given, batch: Batch, callers: int | None) -> EventCost:
+async def _loop_cost(at: Ground, given: Given, batch: Batch) -> EventCost:
+    given.on_step("a bare loop over models that do not sleep")
+    async with LoopSide(at.settings, load_sleepless) as loop:
+        return await _cost_of(loop, batch, None, loop.pids, [])
+
+
+async def _cost(at: Ground, given: Given, batch: Batch, callers: int | None) -> EventCost:
     """callers: at the edge; None: without an edge, all published at once."""
-    folder = batch.paths[0].parent
-    with ground(given, [folder], **{SLEEP_MS: "0"}) as at:
-        start_edge = None if callers is None else given.start_edge
-        deployment = at.deployment(start_edge, _WORKER)
-        side = StreamSide(deployment) if callers is None else EdgeSide(deployment)
-        given.on_step(f"workers that do not sleep, their {side.name}")
-        async with deployment.awake() as up:
-            return await _cost_of(side, batch, callers, up.supervisor.pids, up.edge_pids)
-
-
-async def _loop_cost(given: Given, batch: Batch) -> EventCost:
-    with ground(given, [batch.paths[0].parent]) as at:
-        given.on_step("a bare loop over models that do not sleep")
-        async with LoopSide(at.settings, load_sleepless) as loop:
-            return await _cost_of(loop, batch, None, loop.pids, [])
+    deployment = at.deployment(None if callers is None else given.start_edge, _WORKER)
+    side = StreamSide(deployment) if callers is None else EdgeSide(deployment)
+    given.on_step(f"workers that do not sleep, their {side.name}")
+    async with deployment.awake() as up:
+        return await _cost_of(side, batch, callers, up.supervisor.pids, up.edge_pids)
 
 
 async def _cost_of(
