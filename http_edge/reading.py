@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, Message
 
 from http_edge.consuming import POLL_S, ConsumerThread, end_of, is_event, partitions_of
 from schemas import wire
-from stream.io.kafka import KafkaSettings
+from stream.io.kafka import EMBEDDED_EAGER_FETCH_WAIT_MS, KafkaSettings
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,12 @@ class Reader(ConsumerThread):
         self._on_broker = on_broker
 
     def _more_config(self) -> dict[str, object]:
-        return {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": self._on_statistics}
+        eager = {"fetch.wait.max.ms": EMBEDDED_EAGER_FETCH_WAIT_MS}
+        return {
+            "statistics.interval.ms": _STATISTICS_MS,
+            "stats_cb": self._on_statistics,
+            **(eager if self._settings.kafka_embedded else {}),
+        }
 
     def _begin(self, consumer: Consumer) -> None:
         replies, words = self._topics.replies, self._topics.workers

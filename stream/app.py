@@ -18,7 +18,7 @@ from stream.agents import add_agent
 from stream.embedded_faust import adjust_faust_for_embedded
 from stream.event import LaneName, Partition, by_topic
 from stream.faust_kafka import Transport
-from stream.io.kafka import EMBEDDED_FETCH_WAIT_MS
+from stream.io.kafka import EMBEDDED_EAGER_FETCH_WAIT_MS, EMBEDDED_FETCH_WAIT_MS
 from stream.lanes import Lane, LaneLimits, Work
 from stream.lease import Lease
 from stream.metrics import Load
@@ -38,8 +38,12 @@ _UNASKED_FETCH_WAIT_MS = 500
 #: core: at least, and at most, which a caller's request waits longer than without.
 _FETCH_PAUSE_S = (0.0, 0.01)
 _EMBEDDED_FETCH_PAUSE_S = (EMBEDDED_FETCH_WAIT_MS / 1000, 0.04)
-#: at most while nobody has asked yet, or for so long
-_UNASKED_FETCH_PAUSE_S = 0.1
+#: of the embedded one, at least, with nothing in hand and a caller answered so lately: the next
+#: request may follow at once
+_EMBEDDED_EAGER_PAUSE_S = EMBEDDED_EAGER_FETCH_WAIT_MS / 1000
+_EAGER_S = 0.25
+#: at most while nobody has asked yet, or for so long, or behind others who have
+_LONGEST_FETCH_PAUSE_S = 0.1
 _UNASKED_AFTER_S = 5.0
 
 
@@ -79,7 +83,7 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         """Half as long as what was fetched lasts now, within bounds; from any thread."""
         if self.embedded:
             return _EMBEDDED_FETCH_WAIT_MS
-        if self._asked_lately():
+        if self._asked_within(_UNASKED_AFTER_S):
             return _FETCH_WAIT_MS
         fetched = sum(lane.waiting + lane.in_flight for lane in self.lanes.values())
         half_ms = round(1000 * self._half_time_s(fetched))
@@ -87,20 +91,28 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
 
     @property
     def fetch_pause_s(self) -> float:
-        """Half as long as what is in hand lasts now, within bounds; from any thread."""
+        """Half as long as what is in hand lasts now, within bounds; from any thread.
+
+        A caller's request would wait for those that are computed before it anyway.
+        """
         in_hand = sum(lane.in_flight for lane in self.lanes.values())
         least_s, most_s = _EMBEDDED_FETCH_PAUSE_S if self.embedded else _FETCH_PAUSE_S
-        if not self._asked_lately():
-            most_s = _UNASKED_FETCH_PAUSE_S
+        if not self._asked_within(_UNASKED_AFTER_S):
+            most_s = _LONGEST_FETCH_PAUSE_S
+        else:
+            before_s = self._half_time_s(self.lanes["interactive"].busy)
+            most_s = min(max(most_s, before_s), _LONGEST_FETCH_PAUSE_S)
+            if self.embedded and not in_hand and self._asked_within(_EAGER_S):
+                least_s = _EMBEDDED_EAGER_PAUSE_S
         return min(max(self._half_time_s(in_hand), least_s), most_s)
 
     def _half_time_s(self, events: int) -> float:
         """Seconds that half of so many take."""
         return events * self.seconds_each() / 2
 
-    def _asked_lately(self) -> bool:
+    def _asked_within(self, seconds: float) -> bool:
         asked = self.lanes["interactive"]
-        return bool(asked.settled) and time.time() - asked.progress_at <= _UNASKED_AFTER_S
+        return bool(asked.settled) and time.time() - asked.progress_at <= seconds
 
     def load(self) -> Load:
         """What is in hand, and what is still to come."""

@@ -22,6 +22,8 @@ SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 DEFAULT_PORT = 9092
 #: the embedded broker's long poll does not wake on new data: it is asked often instead
 EMBEDDED_FETCH_WAIT_MS = 10
+#: where a caller waits; each time costs the broker and who asks a tenth of a millisecond of a core
+EMBEDDED_EAGER_FETCH_WAIT_MS = 2
 #: Kafka allows 249 characters of these in a topic's name; the rest of ours is short
 _PREFIX = re.compile(r"[A-Za-z0-9._-]{0,200}")
 _SERVER = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/@,\[\]]+)(?::(?P<port>[0-9]{1,5}))?")

@@ -56,8 +56,7 @@ def test_a_broker_is_asked_again_once_half_of_what_is_in_hand_is_done(
     assert asked(1, 2) == ([1], pytest.approx(0.0045))
     in_hand.clear()
     assert asked(1, 2) == ([1, 2], 0.2)
-    for number in range(100):
-        in_hand[number] = None
+    consumer.app.lanes["bulk"]._works.update(dict.fromkeys(range(100)))
     assert asked(1) == ([], pytest.approx(0.011))
 
 
@@ -73,6 +72,34 @@ def test_a_broker_is_asked_less_often_while_no_caller_has_asked_or_not_for_a_whi
     assert consumer.app.fetch_pause_s == 0.1
     consumer.app.lanes["bulk"]._works.clear()
     assert consumer.app.fetch_pause_s == 0
+
+
+def test_a_broker_is_asked_less_often_while_callers_wait_for_others_anyway(
+    consumer: Consumer,
+) -> None:
+    asked = consumer.app.lanes["interactive"]
+    asked.settled = 1
+    asked._works.update(dict.fromkeys(range(50)))  # only counted
+    assert consumer.app.fetch_pause_s == 0.01  # all of them wait for their images
+    asked.busy = 8
+    assert consumer.app.fetch_pause_s == 0.08
+    asked.busy = 16
+    assert consumer.app.fetch_pause_s == 0.1
+
+
+def test_the_embedded_broker_is_asked_at_once_by_who_has_answered_and_has_nothing_in_hand(
+    consumer: Consumer,
+) -> None:
+    app, asked = consumer.app, consumer.app.lanes["interactive"]
+    app.embedded = True
+    assert app.fetch_pause_s == 0.01
+    asked.settled = 1
+    assert app.fetch_pause_s == 0.002
+    app.lanes["bulk"]._works[0] = None  # only counted
+    assert app.fetch_pause_s == 0.01
+    app.lanes["bulk"]._works.clear()
+    asked.progress_at -= 0.3
+    assert app.fetch_pause_s == 0.01
 
 
 def test_a_broker_may_wait_while_what_was_fetched_lasts_and_nobody_asks(consumer: Consumer) -> None:
