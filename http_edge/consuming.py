@@ -13,7 +13,7 @@ from typing import TypeVar
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from schemas.topics import Topics
-from stream.io.kafka import KafkaSettings
+from stream.io.kafka import EMBEDDED_FETCH_WAIT_MS, KafkaSettings
 
 Told = TypeVar("Told")
 
@@ -37,6 +37,8 @@ class ConsumerThread(ABC):
 
     #: what is read, for the log and the thread's name
     what: str
+    #: that it waits at most on the embedded broker
+    embedded_wait_ms = EMBEDDED_FETCH_WAIT_MS
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
@@ -89,6 +91,7 @@ class ConsumerThread(ABC):
     def _read(self) -> None:
         consumer = Consumer(
             self._settings.librdkafka_consumer(
+                self.embedded_wait_ms,
                 **{
                     "group.id": "facestream-edge",  # asked for, and never joined
                     "enable.auto.commit": False,
@@ -97,7 +100,7 @@ class ConsumerThread(ABC):
                     "reconnect.backoff.max.ms": 1000,
                     "socket.timeout.ms": 10_000,
                     **self._more_config(),
-                }
+                },
             )
         )
         try:

@@ -49,6 +49,7 @@ class Reader(ConsumerThread):
     """
 
     what = "replies"
+    embedded_wait_ms = EMBEDDED_EAGER_FETCH_WAIT_MS
 
     def __init__(
         self,
@@ -64,12 +65,7 @@ class Reader(ConsumerThread):
         self._on_broker = on_broker
 
     def _more_config(self) -> dict[str, object]:
-        eager = {"fetch.wait.max.ms": EMBEDDED_EAGER_FETCH_WAIT_MS}
-        return {
-            "statistics.interval.ms": _STATISTICS_MS,
-            "stats_cb": self._on_statistics,
-            **(eager if self._settings.kafka_embedded else {}),
-        }
+        return {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": self._on_statistics}
 
     def _begin(self, consumer: Consumer) -> None:
         replies, words = self._topics.replies, self._topics.workers

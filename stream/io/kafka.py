@@ -143,9 +143,14 @@ class KafkaSettings(BaseSettings):
                 config[name] = str(path)
         return config | more
 
-    def librdkafka_consumer(self, **more: Any) -> dict[str, Any]:
-        """As `librdkafka`, for a Consumer: on the embedded broker new events come at once."""
-        polling = {"fetch.wait.max.ms": EMBEDDED_FETCH_WAIT_MS} if self.kafka_embedded else {}
+    def librdkafka_consumer(
+        self, embedded_wait_ms: int = EMBEDDED_FETCH_WAIT_MS, /, **more: Any
+    ) -> dict[str, Any]:
+        """As `librdkafka`, for a Consumer.
+
+        embedded_wait_ms: that a new event waits at most, on the embedded broker; on others none.
+        """
+        polling = {"fetch.wait.max.ms": embedded_wait_ms} if self.kafka_embedded else {}
         return self.librdkafka(**(polling | more))
 
     def faust_brokers(self) -> list[str]:

@@ -61,7 +61,10 @@ def test_what_is_added_has_librdkafkas_names_and_wins() -> None:
 
 def test_a_consumer_polls_often_on_the_embedded_broker_alone() -> None:
     assert "fetch.wait.max.ms" not in KafkaSettings().librdkafka_consumer()
-    assert KafkaSettings(kafka_embedded=True).librdkafka_consumer()["fetch.wait.max.ms"] == 10
+    assert "fetch.wait.max.ms" not in KafkaSettings().librdkafka_consumer(2)
+    embedded = KafkaSettings(kafka_embedded=True)
+    assert embedded.librdkafka_consumer()["fetch.wait.max.ms"] == 10
+    assert embedded.librdkafka_consumer(2)["fetch.wait.max.ms"] == 2
 
 
 def test_sasl_reaches_both_clients_and_the_password_stays_out_of_sight() -> None:
