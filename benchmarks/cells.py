@@ -48,8 +48,9 @@ class Order:
     def groups(self) -> Iterator[tuple[Cell, ...]]:
         """Of a round, in the order in which they are measured: cells of a group by turns.
 
-        What is compared stands side by side: the loop with all its processes and the stream with
-        all at once, which are one group, the stream and the edge with the most callers.
+        What is compared stands side by side: the stream and the edge with the most callers; or is
+        one group: all of the loop's processes and the stream with all at once, one of them and the
+        edge with one caller.
         """
         for photographs in self.sets:
             for group in self._of_a_set(photographs.name):
@@ -61,10 +62,10 @@ class Order:
         callers = sorted(self.callers)
         for operation in self.operations:
             cell = partial(Cell, photographs, operation)
-            yield (cell("loop", 1),)
             yield cell("loop", None), cell("stream", None)
             yield from ((cell("stream", number),) for number in callers)
-            yield from ((cell("edge", number),) for number in reversed(callers))
+            yield from ((cell("edge", number),) for number in reversed(callers) if number > 1)
+            yield cell("loop", 1), *(cell("edge", number) for number in callers if number == 1)
         for operation in self.operations:
             for number in callers:
                 yield (Cell(photographs, operation, "afternoon", number),)

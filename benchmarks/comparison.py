@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, product
 from typing import Any, Protocol
 
 from benchmarks.batches import Batch, BenchmarkFailed, Run, joined
@@ -20,7 +20,7 @@ _WARM_UP_IMAGES = 8
 _WARM_UP_SHARE = 0.25
 #: share of a cell's time that a side is measured by which is asked by callers
 _CALLERS_SHARE = 0.5
-#: of a side that another one is measured amid: a machine's speed drifts by a few per cent in ten
+#: of a side that has turns with another one: a machine's speed drifts by a few per cent in ten
 #: seconds, and who is paused for much longer is no more taken for alive
 _TURN_S = 1.5
 _NEED_BROKER: frozenset[SideName] = frozenset({"stream", "edge"})
@@ -115,8 +115,10 @@ class Comparison:
             images = self._images.setdefault(cells, enough(rates[0], seconds / turns, files))
         if not others:
             return {first: await self._alone(first, images)}
-        [around] = others
-        return await self._amid(first, around, images, turns)
+        [other] = others
+        if first.callers is None:
+            return await self._amid(first, other, images, turns)
+        return await self._by_turns(cells, images, turns)
 
     def _seconds(self, cell: Cell) -> float:
         return self._order.seconds * (1 if cell.callers is None else _CALLERS_SHARE)
@@ -149,15 +151,14 @@ class Comparison:
         self, cell: Cell, around: Cell, images: int, turns: int
     ) -> dict[Cell, Measured]:
         """One side computes all of it, but for pauses, in which the other computes it by parts."""
-        whole = self._batch(cell, images * turns)
+        whole, parts = self._in_parts(cell, images, turns)
         meter, around_meter = self._meter(cell), self._meter(around)
         runs: list[Run] = []
         around_run = asyncio.create_task(self._run(around, whole))
         try:
-            for turn in range(turns):
+            for part in parts:
                 with around_meter.counting():
                     await asyncio.wait([around_run], timeout=_TURN_S)
-                part = replace(whole, paths=whole.paths[turn * images : (turn + 1) * images])
                 with self._pauses.pause(self._sides[around.side].pids), meter.counting():
                     runs.append(await self._run(cell, part))
             with around_meter.counting():
@@ -169,6 +170,32 @@ class Comparison:
             cell: self._measured_by(meter, cell, whole, joined(runs)),
             around: self._measured_by(around_meter, around, whole, around_run.result()),
         }
+
+    async def _by_turns(
+        self, cells: Sequence[Cell], images: int, turns: int
+    ) -> dict[Cell, Measured]:
+        """Each computes a part while the others' processes are paused, then the next one does."""
+        whole, parts = self._in_parts(cells[0], images, turns)
+        meters = {cell: self._meter(cell) for cell in cells}
+        runs: dict[Cell, list[Run]] = {cell: [] for cell in cells}
+        for part, cell in product(parts, cells):
+            others = [pid for other in cells if other != cell for pid in self._may_disturb(other)]
+            with self._pauses.pause(others), meters[cell].counting():
+                runs[cell].append(await self._run(cell, part))
+        return {
+            cell: self._measured_by(meters[cell], cell, whole, joined(runs[cell])) for cell in cells
+        }
+
+    def _may_disturb(self, cell: Cell) -> list[int]:
+        """Processes that do something between batches too."""
+        side = self._sides[cell.side]
+        return [] if side.home is None else side.pids
+
+    def _in_parts(self, cell: Cell, images: int, turns: int) -> tuple[Batch, list[Batch]]:
+        """A batch for all turns, and that of each."""
+        whole = self._batch(cell, images * turns)
+        starts = range(0, images * turns, images)
+        return whole, [replace(whole, paths=whole.paths[at : at + images]) for at in starts]
 
     def _meter(self, cell: Cell) -> Meter:
         own = set(self._sides[cell.side].pids)

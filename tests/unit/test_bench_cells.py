@@ -47,6 +47,15 @@ def test_loop_and_stream_go_by_turns_and_the_edge_follows_the_stream() -> None:
         assert order[order.index((cell("edge", 16),)) - 1] == (cell("stream", 16),)
 
 
+def test_one_bare_process_and_one_caller_go_by_turns() -> None:
+    both = (Cell("small", "detect", "loop", 1), Cell("small", "detect", "edge", 1))
+    assert both in list(ORDER.groups())
+    for fewer, left in (({"callers": (4,)}, both[:1]), ({"sides": ("edge",)}, both[1:])):
+        groups = list(replace(ORDER, **fewer).groups())
+        assert left in groups
+        assert both not in groups
+
+
 def test_the_afternoon_has_all_cells_of_an_operation_in_a_row() -> None:
     """It starts anew for each operation."""
     cells = chain.from_iterable(ORDER.groups())

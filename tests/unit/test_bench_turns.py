@@ -1,4 +1,4 @@
-"""A side that is measured amid another's batch: who runs when, and by which clock."""
+"""Sides that have turns: who runs when, and by which clock."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -17,8 +18,8 @@ import pytest
 
 from benchmarks import comparison
 from benchmarks.batches import Batch, BenchmarkFailed, Run, joined
-from benchmarks.cells import Cell, Order
-from benchmarks.comparison import Comparison, Round
+from benchmarks.cells import Cell, Order, SideName
+from benchmarks.comparison import Comparison, Round, Side
 from benchmarks.costs import Meter
 from benchmarks.pauses import Pauses
 from benchmarks.photographs import PhotographSet
@@ -117,6 +118,39 @@ async def test_the_loop_computes_the_batch_by_parts_of_a_second_and_a_half(
         assert one[LOOP].run.images_per_s == pytest.approx(100)
 
 
+async def test_one_caller_and_one_bare_process_go_by_turns_and_neither_disturbs_the_other(
+    process: psutil.Process,
+) -> None:
+    turns: list[tuple[str, tuple[Path, ...]]] = []
+
+    class Direct(Loop):
+        async def run(self, batch: Batch, callers: int | None) -> Run:
+            if len(batch.paths) == 150:
+                await asyncio.to_thread(_await_stopped, process)
+                turns.append(("direct", batch.paths))
+            return await super().run(batch, callers)
+
+    class Asked(Stream):
+        name = "edge"
+
+        async def run(self, batch: Batch, callers: int | None) -> Run:
+            if len(batch.paths) == 150:
+                await asyncio.to_thread(_await_stopped, process, False)
+                turns.append(("asked", batch.paths))
+            return await super().run(batch, callers)
+
+    order = replace(ORDER, sides=("loop", "edge"), callers=(1,), seconds=9.0, rounds=1)
+    direct, asked = Cell("small", "detect", "loop", 1), Cell("small", "detect", "edge", 1)
+    sides: dict[SideName, Side] = {"loop": Direct(), "edge": Asked(process)}
+    [measured] = await Comparison(order, sides, None, Pauses()).rounds(lambda _: None)
+    assert [who for who, _ in turns] == ["direct", "asked"] * 3
+    parts = [paths for _, paths in turns]
+    assert parts[::2] == parts[1::2]
+    assert len(set(chain.from_iterable(parts))) == 450
+    assert measured[direct].batch == measured[asked].batch
+    assert [len(measured[cell].run.faces) for cell in (direct, asked)] == [450, 450]
+
+
 async def test_a_number_of_images_that_was_asked_for_is_computed_at_once(
     process: psutil.Process,
 ) -> None:
@@ -131,7 +165,7 @@ async def test_the_stream_is_stopped_meanwhile_and_its_batch_given_up_when_the_l
     class Failing(Loop):
         async def run(self, batch: Batch, callers: int | None) -> Run:
             if callers is None and len(batch.paths) == 40:
-                await asyncio.to_thread(_await_stop, process)
+                await asyncio.to_thread(_await_stopped, process)
                 raise BenchmarkFailed("a bare process ended")
             return await super().run(batch, callers)
 
@@ -163,9 +197,7 @@ def test_who_is_stopped_goes_on_when_the_benchmark_is_killed(process: psutil.Pro
     )
     killed = subprocess.run([sys.executable, "-c", pausing], check=False)
     assert killed.returncode == -signal.SIGKILL
-    ends_at = time.monotonic() + 5
-    while process.status() == psutil.STATUS_STOPPED:
-        assert time.monotonic() < ends_at
+    _await_stopped(process, stopped=False)
 
 
 def test_runs_one_after_the_other_are_one() -> None:
@@ -188,10 +220,10 @@ def test_a_meter_counts_what_is_spent_in_its_blocks_alone() -> None:
     assert (meter.costs.cpu_s, meter.costs.broker_cpu_s) == (0.0, None)
 
 
-def _await_stop(process: psutil.Process) -> None:
+def _await_stopped(process: psutil.Process, stopped: bool = True) -> None:
     """It comes a little after the signal."""
     ends_at = time.monotonic() + 5
-    while process.status() != psutil.STATUS_STOPPED:
+    while (process.status() == psutil.STATUS_STOPPED) != stopped:
         assert time.monotonic() < ends_at
 
 
