@@ -79,6 +79,11 @@ class ComputeThread:
         self._thread.join(timeout=5)
 
     @property
+    def idle(self) -> bool:
+        """Whether a job that came now would be begun at once."""
+        return self._step_started_at is None and not self._jobs
+
+    @property
     def step_age_s(self) -> float:
         """Seconds since the step in work began; 0 when idle. A supervisor's sign of a hang."""
         started_at = self._step_started_at

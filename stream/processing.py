@@ -140,11 +140,11 @@ class Processor:
 
     def _decodes_in_turn(self, data: bytes) -> bool:
         """In the compute thread, whose caches hold the pixels then: beside it, on a processor that
-        computes anyway, decoding would only disturb it. What is remembered is known by its hash
-        before it is computed.
+        computes anyway, decoding would only disturb it, and where it has nothing to do it would
+        wait for another thread. What is remembered is known by its hash before it is computed.
         """
         return (
-            self._crowded()
+            (self._crowded() or self._compute.idle)
             and not self._settings.result_cache_bytes
             and len(data) <= _IN_TURN_BYTES
             and format_of(data) == "jpeg"
