@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -80,7 +81,7 @@ class Comparison:
         self._broker_pid = broker_pid
         self._pauses = pauses
         self._sets = {photographs.name: photographs for photographs in order.sets}
-        #: how many images the cells have in a turn, the same in each round
+        #: how many images each of the cells has, the same in each round
         self._images: dict[tuple[Cell, ...], int] = {}
 
     async def rounds(self, on_step: Callable[[str], None]) -> list[Round]:
@@ -107,18 +108,18 @@ class Comparison:
         """With as many images each: those that the first of them has time for."""
         first, *others = cells
         rates = [await self._warmed_up(cell) for cell in cells]
-        images, turns = self._order.images, 1
+        images = self._order.images
         if images is None:
-            seconds = self._seconds(first)
-            turns = max(1, round(seconds / _TURN_S)) if others else 1
             files = len(self._sets[first.photographs].paths)
-            images = self._images.setdefault(cells, enough(rates[0], seconds / turns, files))
+            images = self._images.setdefault(cells, enough(rates[0], self._seconds(first), files))
+        whole = self._batch(first, images)
         if not others:
-            return {first: await self._alone(first, images)}
-        [other] = others
+            return {first: await self._alone(first, whole)}
+        parts = in_parts(whole, max(1, round(images / rates[0] / _TURN_S)))
         if first.callers is None:
-            return await self._amid(first, other, images, turns)
-        return await self._by_turns(cells, images, turns)
+            [around] = others
+            return await self._amid(first, around, whole, parts)
+        return await self._by_turns(cells, whole, parts)
 
     def _seconds(self, cell: Cell) -> float:
         return self._order.seconds * (1 if cell.callers is None else _CALLERS_SHARE)
@@ -141,17 +142,16 @@ class Comparison:
     async def _run(self, cell: Cell, batch: Batch) -> Run:
         return await self._sides[cell.side].run(batch, cell.callers)
 
-    async def _alone(self, cell: Cell, images: int) -> Measured:
-        batch, meter = self._batch(cell, images), self._meter(cell)
+    async def _alone(self, cell: Cell, batch: Batch) -> Measured:
+        meter = self._meter(cell)
         with meter.counting():
             run = await self._run(cell, batch)
         return self._measured_by(meter, cell, batch, run)
 
     async def _amid(
-        self, cell: Cell, around: Cell, images: int, turns: int
+        self, cell: Cell, around: Cell, whole: Batch, parts: Sequence[Batch]
     ) -> dict[Cell, Measured]:
         """One side computes all of it, but for pauses, in which the other computes it by parts."""
-        whole, parts = self._in_parts(cell, images, turns)
         meter, around_meter = self._meter(cell), self._meter(around)
         runs: list[Run] = []
         around_run = asyncio.create_task(self._run(around, whole))
@@ -172,30 +172,19 @@ class Comparison:
         }
 
     async def _by_turns(
-        self, cells: Sequence[Cell], images: int, turns: int
+        self, cells: Sequence[Cell], whole: Batch, parts: Sequence[Batch]
     ) -> dict[Cell, Measured]:
         """Each computes a part while the others' processes are paused, then the next one does."""
-        whole, parts = self._in_parts(cells[0], images, turns)
         meters = {cell: self._meter(cell) for cell in cells}
         runs: dict[Cell, list[Run]] = {cell: [] for cell in cells}
         for part, cell in product(parts, cells):
-            others = [pid for other in cells if other != cell for pid in self._may_disturb(other)]
-            with self._pauses.pause(others), meters[cell].counting():
+            others = [self._sides[other.side] for other in cells if other != cell]
+            paused = [pid for side in others for pid in side.pids]
+            with self._pauses.pause(paused), meters[cell].counting():
                 runs[cell].append(await self._run(cell, part))
         return {
             cell: self._measured_by(meters[cell], cell, whole, joined(runs[cell])) for cell in cells
         }
-
-    def _may_disturb(self, cell: Cell) -> list[int]:
-        """Processes that do something between batches too."""
-        side = self._sides[cell.side]
-        return [] if side.home is None else side.pids
-
-    def _in_parts(self, cell: Cell, images: int, turns: int) -> tuple[Batch, list[Batch]]:
-        """A batch for all turns, and that of each."""
-        whole = self._batch(cell, images * turns)
-        starts = range(0, images * turns, images)
-        return whole, [replace(whole, paths=whole.paths[at : at + images]) for at in starts]
 
     def _meter(self, cell: Cell) -> Meter:
         own = set(self._sides[cell.side].pids)
@@ -210,6 +199,14 @@ class Comparison:
         if set(side.pids) != meter.own:
             raise BenchmarkFailed(f"a process of the {side.name} died while it was measured")
         return Measured(batch, run, meter.costs, meter.pss_bytes())
+
+
+def in_parts(whole: Batch, parts: int) -> list[Batch]:
+    """So many batches, at most, that are the whole one after the other; as long as each other, but
+    for the last."""
+    images = math.ceil(len(whole.paths) / parts)
+    starts = range(0, len(whole.paths), images)
+    return [replace(whole, paths=whole.paths[at : at + images]) for at in starts]
 
 
 def said(cells: Sequence[Cell]) -> str:

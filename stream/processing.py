@@ -126,7 +126,7 @@ class Processor:
         places = self._places[lane]
         priority, request = PRIORITIES[lane], job.request
         async with self._images.fetched(work, job, places) as data:
-            if self._decodes_in_turn(data):
+            if self._decodes_in_turn(data, priority):
                 await until_confirmed.enter_async_context(places.results)
                 return await self._compute.run(priority, lambda: self._all_steps(job, data))
             photograph = await self._images.decoded_ahead(job, data, places)
@@ -138,13 +138,13 @@ class Processor:
                 lambda: self._compute.run(priority, lambda: self._steps(job, photograph)),
             )
 
-    def _decodes_in_turn(self, data: bytes) -> bool:
+    def _decodes_in_turn(self, data: bytes, priority: int) -> bool:
         """In the compute thread, whose caches hold the pixels then: beside it, on a processor that
-        computes anyway, decoding would only disturb it, and where it has nothing to do it would
+        computes anyway, decoding would only disturb it; where it has nothing to do, a caller would
         wait for another thread. What is remembered is known by its hash before it is computed.
         """
         return (
-            (self._crowded() or self._compute.idle)
+            (self._crowded() or (priority <= URGENT and self._compute.idle))
             and not self._settings.result_cache_bytes
             and len(data) <= _IN_TURN_BYTES
             and format_of(data) == "jpeg"

@@ -126,7 +126,7 @@ async def test_one_caller_and_one_bare_process_go_by_turns_and_neither_disturbs_
     class Direct(Loop):
         async def run(self, batch: Batch, callers: int | None) -> Run:
             if len(batch.paths) == 150:
-                await asyncio.to_thread(_await_stopped, process)
+                await asyncio.to_thread(_await_pause, process)
                 turns.append(("direct", batch.paths))
             return await super().run(batch, callers)
 
@@ -135,7 +135,7 @@ async def test_one_caller_and_one_bare_process_go_by_turns_and_neither_disturbs_
 
         async def run(self, batch: Batch, callers: int | None) -> Run:
             if len(batch.paths) == 150:
-                await asyncio.to_thread(_await_stopped, process, False)
+                await asyncio.to_thread(_await_pause, process, False)
                 turns.append(("asked", batch.paths))
             return await super().run(batch, callers)
 
@@ -151,6 +151,17 @@ async def test_one_caller_and_one_bare_process_go_by_turns_and_neither_disturbs_
     assert [len(measured[cell].run.faces) for cell in (direct, asked)] == [450, 450]
 
 
+async def test_a_small_set_is_computed_whole_and_no_turn_is_longer_for_it(
+    process: psutil.Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "_TURN_S", 0.3)
+    loop, stream = Loop(), Stream(process)
+    few = (PhotographSet("small", (), PATHS[:64]),)
+    await rounds_of(replace(ORDER, sets=few, seconds=0.5, rounds=1), loop, stream)
+    assert [len(part) for part in loop.batches[-2:]] == [32, 32]
+    assert stream.batches[-1] == PATHS[:64]
+
+
 async def test_a_number_of_images_that_was_asked_for_is_computed_at_once(
     process: psutil.Process,
 ) -> None:
@@ -164,8 +175,8 @@ async def test_the_stream_is_stopped_meanwhile_and_its_batch_given_up_when_the_l
 ) -> None:
     class Failing(Loop):
         async def run(self, batch: Batch, callers: int | None) -> Run:
-            if callers is None and len(batch.paths) == 40:
-                await asyncio.to_thread(_await_stopped, process)
+            if callers is None and len(batch.paths) == 1:
+                await asyncio.to_thread(_await_pause, process)
                 raise BenchmarkFailed("a bare process ended")
             return await super().run(batch, callers)
 
@@ -197,7 +208,7 @@ def test_who_is_stopped_goes_on_when_the_benchmark_is_killed(process: psutil.Pro
     )
     killed = subprocess.run([sys.executable, "-c", pausing], check=False)
     assert killed.returncode == -signal.SIGKILL
-    _await_stopped(process, stopped=False)
+    _await_pause(process, paused=False)
 
 
 def test_runs_one_after_the_other_are_one() -> None:
@@ -220,10 +231,10 @@ def test_a_meter_counts_what_is_spent_in_its_blocks_alone() -> None:
     assert (meter.costs.cpu_s, meter.costs.broker_cpu_s) == (0.0, None)
 
 
-def _await_stopped(process: psutil.Process, stopped: bool = True) -> None:
-    """It comes a little after the signal."""
+def _await_pause(process: psutil.Process, paused: bool = True) -> None:
+    """It begins, and ends, a little after the signal."""
     ends_at = time.monotonic() + 5
-    while (process.status() == psutil.STATUS_STOPPED) != stopped:
+    while (process.status() == psutil.STATUS_STOPPED) != paused:
         assert time.monotonic() < ends_at
 
 

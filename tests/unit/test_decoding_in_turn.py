@@ -1,4 +1,5 @@
-"""Where all processors compute, or none does, the thread that computes decodes as well."""
+"""Where all processors compute, or a caller's image finds none that does, the thread that computes
+decodes as well."""
 
 from __future__ import annotations
 
@@ -60,19 +61,27 @@ async def test_it_tells_the_same_of_the_image(bench: Bench, decoded_in: list[str
     bench.assert_all_free()
 
 
-async def test_beside_an_idle_processor_it_is_decoded_ahead_of_what_computes(
+async def test_beside_an_idle_processor_it_is_decoded_ahead(
     bench: Bench, decoded_in: list[str]
 ) -> None:
     bench.crowded = False
-    bench.pipeline.gate.clear()
-    offsets = [_fetch(bench, jpeg())]
-    await bench.until(lambda: len(bench.pipeline.computed) == 1)
-    offsets += [_fetch(bench, jpeg()), _fetch(bench, jpeg())]
-    await bench.until(lambda: len(decoded_in) == 3)
-    bench.pipeline.gate.set()
-    for offset in offsets:
-        await bench.settled(offset)
-    assert decoded_in == ["compute", "decode-bulk", "decode-bulk"]
+    await bench.settled(_fetch(bench, jpeg()))
+    assert decoded_in == ["decode-bulk"]
+
+
+async def test_a_callers_is_decoded_ahead_of_what_computes_alone(
+    tmp_path: Path, decoded_in: list[str]
+) -> None:
+    with Bench(tmp_path, "interactive") as bench:
+        bench.pipeline.gate.clear()
+        offsets = [_fetch(bench, jpeg())]
+        await bench.until(lambda: len(bench.pipeline.computed) == 1)
+        offsets += [_fetch(bench, jpeg()), _fetch(bench, jpeg())]
+        await bench.until(lambda: len(decoded_in) == 3)
+        bench.pipeline.gate.set()
+        for offset in offsets:
+            await bench.settled(offset)
+    assert decoded_in == ["compute", "decode-interactive", "decode-interactive"]
 
 
 @pytest.mark.parametrize("data", [png(), jpeg() + bytes(2 * 1024 * 1024)], ids=["png", "large"])
