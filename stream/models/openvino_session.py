@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.results import Precision
 from stream.models.download import PackUnavailable
-from stream.models.openvino_graph import widen_groups
+from stream.models.openvino_graph import part_pairs
 from stream.models.protocols import Floats
 from stream.models.sessions import loading
 
@@ -39,7 +39,7 @@ class OpenVinoSession:
         hint = _HINTS[precision]
         with loading(path):
             network = core.read_model(str(path))
-            widen_groups(network)
+            part_pairs(network)
             self._compiled = core.compile_model(
                 network,
                 _DEVICE,

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from stream.models import engines, insightface_pack, openvino_session
 from stream.models.download import PackUnavailable
-from stream.models.grouped_weights import in_wider_groups
+from stream.models.grouped_weights import in_pairs
 from stream.models.sessions import CPU, CUDA, TENSORRT, candidates, chain
 from stream.models.settings import ExecutionProvider, ModelSettings
 
@@ -168,18 +168,27 @@ def test_bf16_without_a_processor_for_it_is_refused_and_not_imitated(
         openvino_session.require("bf16")
 
 
-@pytest.mark.parametrize(("groups", "narrow", "width"), [(8, 2, 16), (8, 2, 4), (4, 4, 8)])
-def test_a_convolution_in_wider_groups_is_the_same_one(
-    groups: int, narrow: int, width: int
-) -> None:
-    """At one pixel: what each group has of its own inputs."""
+def test_two_channels_a_group_are_the_sum_of_each_by_itself() -> None:
+    """At one pixel: what a channel has of itself and of its partner."""
     random = np.random.default_rng(0)
-    weights = random.standard_normal((groups, narrow, narrow, 3, 3), np.float32)
-    inputs = random.standard_normal((groups * narrow, 3, 3), np.float32)
-    wider = in_wider_groups(weights, width)
-    assert wider.shape == (groups * narrow // width, width, width, 3, 3)
+    weights = random.standard_normal((16, 2, 2, 3, 3), np.float32)
+    inputs = random.standard_normal((32, 3, 3), np.float32)
+    pairs = in_pairs(weights)
+    assert pairs is not None
 
-    def outputs(of: Any) -> Any:
-        return np.einsum("goihw,gihw->go", of, inputs.reshape(len(of), -1, 3, 3)).ravel()
+    def outputs(of: Any, inputs: Any) -> Any:
+        groups = inputs.reshape(len(of), -1, *of.shape[3:])
+        return np.einsum("goihw,gihw->go", of, groups).ravel()
 
-    assert outputs(wider) == pytest.approx(outputs(weights), abs=1e-5)
+    exchanged = np.einsum("goihw,giyx->goyx", pairs.exchange, inputs.reshape(2, 16, 3, 3))
+    apart = outputs(pairs.own, inputs) + outputs(pairs.other, exchanged.reshape(32, 3, 3))
+    assert apart == pytest.approx(outputs(weights, inputs), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(16, 1, 1, 3, 3), (16, 4, 4, 3, 3), (16, 2, 1, 3, 3), (16, 1, 2, 3, 3), (4, 2, 2, 3, 3)],
+)
+def test_other_groups_stay_as_they_are(shape: tuple[int, ...]) -> None:
+    """Of one channel or four, of more outputs or inputs, and of eight channels in all."""
+    assert in_pairs(np.ones(shape, np.float32)) is None

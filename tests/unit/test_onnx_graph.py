@@ -81,17 +81,61 @@ def test_without_prelu_it_computes_the_same(tmp_path: Path, slopes: NDArray[np.f
     np.testing.assert_allclose(computed(copy, x), computed(path, x), rtol=1e-6)
 
 
-def test_a_convolution_of_few_channels_a_group_has_16(tmp_path: Path) -> None:
-    node = helper.make_node("Conv", ["x", "w", "b"], ["y"], group=16, pads=[1, 1, 1, 1])
-    path = saved(
-        tmp_path / "grouped.onnx", [node], {"w": numbers(32, 2, 3, 3), "b": numbers(32)}, {"y": 32}
-    )
+def grouped(*, bias: bool, after: str | None = None) -> list[onnx.NodeProto]:
+    """A convolution of two channels a group, and an addition of `after` to what it gives."""
+    inputs, output = ["x", "w", "b"][: 3 if bias else 2], "y" if after is None else "grouped"
+    node = helper.make_node("Conv", inputs, [output], group=16, pads=[1, 1, 1, 1])
+    rest = [] if after is None else [helper.make_node("Add", [output, after], ["y"])]
+    return [node, *rest]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "outputs", "wanted"),
+    [
+        (grouped(bias=False), ["y"], ["Conv", "Conv", "Conv", "Add"]),
+        (grouped(bias=True), ["y"], ["Conv", "Conv", "Conv", "Add"]),
+        # both additions become a convolution's own
+        (grouped(bias=False, after="added"), ["y"], ["Conv", "Conv", "Conv", "Add", "Add"]),
+        (grouped(bias=True, after="x"), ["y"], ["Conv", "Conv", "Conv", "Add", "Add"]),
+        (grouped(bias=True, after="grouped"), ["y"], ["Conv", "Conv", "Conv", "Add", "Add"]),
+        (
+            grouped(bias=True, after="added"),
+            ["y", "grouped"],
+            ["Conv", "Conv", "Conv", "Add", "Add"],
+        ),
+    ],
+    ids=["bare", "bias", "bias after it", "residual", "twice itself", "a result of its own"],
+)
+def test_of_two_channels_a_group_each_is_computed_by_itself(
+    tmp_path: Path, nodes: list[onnx.NodeProto], outputs: list[str], wanted: list[str]
+) -> None:
+    constants = {"w": numbers(32, 2, 3, 3)}
+    used = {name for node in nodes for name in node.input}
+    constants |= {"b": numbers(32)} if "b" in used else {}
+    constants |= {"added": numbers(32, 1, 1)} if "added" in used else {}
+    path = saved(tmp_path / "grouped.onnx", nodes, constants, dict.fromkeys(outputs, 32))
     (tmp_path / "copies").mkdir()
     copy = write_faster(path, tmp_path / "copies")
-    (widened,) = onnx.load(copy).graph.node
-    assert next(said.i for said in widened.attribute if said.name == "group") == 2
+    assert operators(copy) == wanted
     x = numbers(2, 32, 5, 4)
-    np.testing.assert_allclose(computed(copy, x), computed(path, x), rtol=1e-4, atol=1e-5)
+    for got, was in zip(computed(copy, x), computed(path, x), strict=True):
+        np.testing.assert_allclose(got, was, rtol=1e-4, atol=1e-5)
+
+
+def test_a_bias_that_follows_is_added_before_the_partners_are(tmp_path: Path) -> None:
+    """ONNX Runtime makes a bias of an addition only where it follows the convolution."""
+    path = saved(
+        tmp_path / "grouped.onnx",
+        grouped(bias=False, after="added"),
+        {"w": numbers(32, 2, 3, 3), "added": numbers(32, 1, 1)},
+        {"y": 32},
+    )
+    (tmp_path / "copies").mkdir()
+    nodes = onnx.load(write_faster(path, tmp_path / "copies")).graph.node
+    biased, summed = nodes[-2:]
+    assert "added" in biased.input
+    assert biased.input[0] == nodes[-3].output[0]
+    assert biased.output[0] in summed.input
 
 
 @pytest.mark.parametrize("version", [11, 13])
