@@ -110,7 +110,7 @@ def forward(
     scores, (N, 1); the boxes, (N, 4) px of the canvas; the five points, (N, 5, 2) px, where the
     network has them, else no array at all.
     """
-    blob = network_input(canvas, model.input_mean, model.input_std)
+    blob = network_input([canvas], model.input_mean, model.input_std)
     outputs = model.session.run(model.output_names, {model.input_name: blob})
     scores: list[Floats] = []
     boxes: list[Floats] = []

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -156,8 +157,9 @@ class UprightLandmarker:
         if crop is None or to_crop is None:
             return None
         to_mirror = to_crop * [[-1], [1]] + [[0, 0, side_px - 1], [0, 0, 0]]
-        seen = _located(self._model, crop, to_crop)
-        mirrored = _located(self._model, _mirrored(crop), to_mirror)
+        outputs, of_mirror = _outputs(self._model, [crop, _mirrored(crop)])
+        seen = _located(self._model, outputs, to_crop)
+        mirrored = _located(self._model, of_mirror, to_mirror)
         points: Floats = (seen + mirrored[MIRROR_106]) / 2
         return points
 
@@ -186,8 +188,7 @@ class GenderAge:
         if crop is None:
             return None
         views = [crop] if upright is None else [crop, _mirrored(crop)]
-        seen = np.stack([_outputs(self._model, view) for view in views])
-        return _attributes(seen.mean(axis=0, dtype=np.float32))
+        return _attributes(_outputs(self._model, views).mean(axis=0, dtype=np.float32))
 
 
 def _attributes(outputs: Floats) -> Attributes:
@@ -203,25 +204,26 @@ def _mirrored(crop: Image) -> Image:
     return np.asarray(cv2.flip(crop, 1), np.uint8)
 
 
-def _outputs(model: Any, crop: Image) -> Floats:
-    """What the network says of a crop: (side, side, 3) uint8 BGR, normalised as its class does."""
-    blob = network_input(crop, model.input_mean, model.input_std)
-    (outputs,) = model.session.run(model.output_names, {model.input_name: blob})
-    found: Floats = outputs[0]
-    return found
+def _outputs(model: Any, crops: Sequence[Image]) -> Floats:
+    """What the network says of crops: (side, side, 3) uint8 BGR each, normalised as its class does.
+    Returns (N, numbers): of all at once, unless the network takes but one."""
+    blob = network_input(crops, model.input_mean, model.input_std)
+    batches = np.split(blob, len(crops)) if model.input_shape[0] == 1 else [blob]
+    found = [model.session.run(model.output_names, {model.input_name: each}) for each in batches]
+    return np.concatenate([outputs for (outputs,) in found]) if len(found) > 1 else found[0][0]
 
 
 def _located_in(model: Any, image: Image, to_crop: NDArray[np.float64]) -> Floats | None:
     """to_crop: (2, 3): pixels of the image → pixels of the crop that the model is fed."""
     crop = warp(image, to_crop, model.input_size[0])
-    return None if crop is None else _located(model, crop, to_crop)
+    return None if crop is None else _located(model, _outputs(model, [crop])[0], to_crop)
 
 
-def _located(model: Any, crop: Image, to_crop: NDArray[np.float64]) -> Floats:
-    """The model's points of a crop, in the image's pixels. Source: `Landmark.get`, which would cut
-    the crop out of itself, and measure a pose."""
-    points = _outputs(model, crop).reshape(-1, model.lmk_dim)[-model.lmk_num :]
-    half_px = crop.shape[0] // 2
+def _located(model: Any, outputs: Floats, to_crop: NDArray[np.float64]) -> Floats:
+    """The points that the network's outputs of a crop say, in the image's pixels. Source:
+    `Landmark.get`, which would cut the crop out of itself, and measure a pose."""
+    points = outputs.reshape(-1, model.lmk_dim)[-model.lmk_num :]
+    half_px = model.input_size[0] // 2
     to_image = cv2.invertAffineTransform(to_crop)
     located = points * np.float32(half_px)
     located[:, :2] = (located[:, :2] + half_px) @ to_image[:, :2].T + to_image[:, 2]

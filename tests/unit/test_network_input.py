@@ -14,9 +14,10 @@ from stream.models.network_input import network_input
 def test_the_numbers_are_those_of_opencv(
     height: int, width: int, mean: float, deviation: float
 ) -> None:
-    image = np.random.default_rng(3).integers(0, 256, (height, width, 3), np.uint8)
-    theirs = cv2.dnn.blobFromImage(image, 1 / deviation, (width, height), (mean,) * 3, swapRB=True)
-    ours = network_input(image, mean, deviation)
-    assert ours.shape == (1, 3, height, width)
+    images = list(np.random.default_rng(3).integers(0, 256, (2, height, width, 3), np.uint8))
+    size, means = (width, height), (mean,) * 3
+    theirs = cv2.dnn.blobFromImages(images, 1 / deviation, size, means, swapRB=True)
+    ours = network_input(images, mean, deviation)
+    assert ours.shape == (2, 3, height, width)
     assert ours.dtype == np.float32
     assert ours == pytest.approx(theirs, abs=1e-6)
