@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stream.vision.bgr import demand_bgr
 
 _LEAST_AREA = 1e-8  # of a pixel of the image in pixels of the crop: 10,000 to one, along a side
+_NEARLY_AS_LARGE = 1.25  # pixels of the image along one of the crop: bilinear, all still count
 # along a pixel's side, of the averages of whole pixels: with 1.5 a crop follows where its blocks
 # begin, and an age moves by 4 years with the size of a photograph
 _LEAST_SAMPLES = 2
@@ -65,14 +66,14 @@ def aligned(
 def warp(
     image: NDArray[np.uint8], to_crop: NDArray[np.float64], side_px: int
 ) -> NDArray[np.uint8] | None:
-    """What `cv2.warpAffine` gives, but that each pixel is the mean over what it covers.
+    """What `cv2.warpAffine` gives, but that a pixel is the mean over what it covers.
 
     image: (H, W, 3) uint8 BGR; to_crop: (2, 3), a similarity, pixels of the image → pixels of the
     crop. Returns (side_px, side_px, 3); black beyond the image's edges. Where the image is not
-    made smaller the two are the same. Where it is, `warpAffine` takes single pixels out of the
-    many: a face of 800 px cut to 96 px then looks coarse, and older by years than its half-sized
-    copy. `None` for an image without pixels and a transform without extent. Raises `ValueError` for
-    what is no image.
+    made smaller, or by a quarter at most, the two are the same. Beyond, `warpAffine` takes single
+    pixels out of the many: a face of 800 px cut to 96 px then looks coarse, and older by years than
+    its half-sized copy. `None` for an image without pixels and a transform without extent. Raises
+    `ValueError` for what is no image.
     """
     demand_bgr(image)
     if image.size == 0 or not np.isfinite(to_crop).all():
@@ -81,18 +82,19 @@ def warp(
     if area < _LEAST_AREA:
         return None
     shrinks = 1 / math.sqrt(area)
-    if shrinks <= 1 + _ROUNDING:
-        return np.asarray(cv2.warpAffine(image, to_crop, (side_px, side_px)), np.uint8)
     whole = max(math.floor(shrinks / _LEAST_SAMPLES), 1)
     part, to_crop = _covered(image, to_crop, side_px, whole)
     samples = max(math.ceil(shrinks / whole / _APART_PX - _ROUNDING), _LEAST_SAMPLES)
+    if shrinks <= _NEARLY_AS_LARGE:
+        samples = 1
     finer = to_crop * samples
     finer[:, 2] += (samples - 1) / 2  # the middle of a pixel stays its middle
     finer_px = side_px * samples
     # OpenCV moves four channels in less than half of the time that it takes for three
     cut = cv2.warpAffine(cv2.cvtColor(part, cv2.COLOR_BGR2BGRA), finer, (finer_px, finer_px))
-    mean = cv2.resize(cut, (side_px, side_px), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(mean, cv2.COLOR_BGRA2BGR), np.uint8)
+    if samples > 1:
+        cut = cv2.resize(cut, (side_px, side_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(cut, cv2.COLOR_BGRA2BGR), np.uint8)
 
 
 def _covered(
