@@ -170,26 +170,28 @@ def _forehead_weight(left: Lab, right: Lab, forehead: Lab) -> float:
 
 def _dominant(lab: Lab, weights: Floats, starts: list[Lab]) -> Lab:
     """(N, 3) and (N,) → (3,): the densest of the modes that mean shift finds from the starts."""
-    modes = [_mode(lab, weights, start) for start in starts]
+    colours = np.vstack([lab.T, np.ones(len(lab))])
+    # of a kernel's exponent -½ |colour - mode|² = colour · mode - ½ |colour|² - ½ |mode|² all but
+    # the last, as a product with (mode, 1); the weight is a part of it
+    exponents = colours / KERNEL_DELTA_E**2
+    exponents[3] = np.log(weights) - np.square(lab).sum(axis=1) / (2 * KERNEL_DELTA_E**2)
+    modes = [_mode(colours, exponents, start) for start in starts]
     densest = max(density for density, _ in modes)
     lit = [mode for density, mode in modes if density >= LIT_DENSITY * densest]
     return max(lit, key=lambda mode: float(mode[0]))
 
 
-def _mode(lab: Lab, weights: Floats, start: Lab) -> tuple[float, Lab]:
-    """The density's nearest maximum: its height, and where it is, (3,)."""
-    half_squares = np.einsum("nc,nc->n", lab, lab) / 2
-    mode = start
+def _mode(colours: Floats, exponents: Floats, start: Lab) -> tuple[float, Lab]:
+    """(4, N) both → the density's nearest maximum: its height, and where it is, (3,)."""
+    mode = np.append(start, 1.0)
     for _ in range(100):
-        # -½ |colour - mode|² = colour · mode - ½ |colour|² - ½ |mode|²
-        near = lab @ mode
-        near -= half_squares
-        near -= mode @ mode / 2
-        near /= KERNEL_DELTA_E**2
-        near = weights * np.exp(near, out=near)
-        moved = near @ lab / near.sum()
+        near = mode @ exponents
+        near -= mode[:3] @ mode[:3] / (2 * KERNEL_DELTA_E**2)
+        np.exp(near, out=near)
+        moved = colours @ near
+        moved /= moved[3]
         step = float(np.abs(moved - mode).max())
         mode = moved
         if step < 0.01:
             break
-    return float(near.mean()), mode
+    return float(near.mean()), mode[:3]
