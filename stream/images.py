@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -30,7 +29,7 @@ from schemas.requests import ImageRef
 from stream.decoding import decode, open_photograph
 from stream.image_settings import ImageSettings
 from stream.io.blobs import BlobStore
-from stream.io.files import read_file
+from stream.io.files import FileThreads
 from stream.io.objects import open_bucket, read_object
 from stream.io.sources import (
     BUCKET_SCHEMES,
@@ -42,7 +41,6 @@ from stream.io.sources import (
     read_object_uri,
     read_web_uri,
 )
-from stream.io.thread_names import name_thread
 from stream.io.web import WebClient, WebLimits
 
 __all__ = [
@@ -52,8 +50,6 @@ __all__ = [
     "open_photograph",
     "public_uri",
 ]
-
-_FILE_THREADS = 8
 
 
 class ImageReader:
@@ -77,13 +73,10 @@ class ImageReader:
             max_redirects=settings.max_redirects,
         )
         self._web = WebClient(self._sources, limits, resolver=resolver)
-        # Threads of its own: a folder on a network that hangs delays files alone.
-        self._threads = ThreadPoolExecutor(
-            _FILE_THREADS, "image-file", initializer=name_thread, initargs=("image-file",)
-        )
+        self._files = FileThreads("image-file")
 
     async def __aenter__(self) -> Self:
-        self._stack.callback(self._threads.shutdown, wait=False, cancel_futures=True)
+        self._stack.callback(self._files.close)
         await self._stack.enter_async_context(self._web)
         return self
 
@@ -147,20 +140,15 @@ class ImageReader:
         if scheme in WEB_SCHEMES:
             return await self._web.read(uri)
         if scheme == "file":
-            return await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._read_file, uri
+            return await self._files.read(
+                read_file_uri(uri),
+                self._sources.folders,
+                shown=public_uri(uri),
+                max_bytes=max_bytes,
             )
         where = self._sources.object_address(uri)
         store = self._bucket(where.scheme, where.bucket, uri)
         return await read_object(store, where.key, shown=public_uri(uri), max_bytes=max_bytes)
-
-    def _read_file(self, uri: str) -> bytes:
-        return read_file(
-            read_file_uri(uri),
-            self._sources.folders,
-            shown=public_uri(uri),
-            max_bytes=self._settings.max_image_bytes,
-        )
 
     def _bucket(self, scheme: Bucket, bucket: str, uri: str) -> ObjectStore:
         """Opened once: the allow-list bounds how many there are."""

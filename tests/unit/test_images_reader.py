@@ -18,9 +18,9 @@ from schemas.errors import (
     NotAnImage,
 )
 from schemas.requests import ImageRef
-from stream import images
 from stream.image_settings import ImageSettings
 from stream.images import ImageReader, check_sha256
+from stream.io import files
 from stream.io.blobs import BlobSettings, BlobStore
 
 DATA = b"image bytes"
@@ -80,12 +80,14 @@ async def test_a_file_that_hangs_is_left_when_its_time_is_over(
     import threading
 
     released = threading.Event()
-    monkeypatch.setattr(images, "read_file", lambda *_, **__: released.wait(10))
+    monkeypatch.setattr(files, "read_file", lambda *_, **__: released.wait(10))
     settings = ImageSettings(image_sources=f"file://{tmp_path}/", fetch_timeout_s=0.05)
     try:
         async with ImageReader(settings, blobs) as reader:
             with pytest.raises(FetchTimeout):
                 await reader.fetch(ImageRef(uri=f"file://{tmp_path}/a.jpg"))
+            with pytest.raises(FetchTimeout):
+                await reader.fetch(ImageRef(uri=await blobs.put(DATA, lane="images")))
     finally:
         released.set()
 
