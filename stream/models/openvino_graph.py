@@ -29,14 +29,14 @@ def part_pairs(network: Any) -> None:
         own, other = (
             opset13.group_convolution(
                 of,
-                opset13.constant(weights),
+                opset13.constant(alone),
                 strides=said["strides"],
                 pads_begin=said["pads_begin"],
                 pads_end=said["pads_end"],
                 dilations=said["dilations"],
                 auto_pad=said["auto_pad"],
             )
-            for of, weights in ((source, pairs.own), (exchanged, pairs.other))
+            for of, alone in ((source, pairs.own), (exchanged, pairs.other))
         )
         node.output(0).replace(opset13.add(own, other).output(0))
 
