@@ -40,6 +40,8 @@ class Work:
     entry: Entry
     lane: Lane
     parked: bool = False
+    #: what became of it is on its way to the broker, and cannot be taken back
+    sending: bool = False
     task: asyncio.Task[None] | None = None
 
     @contextmanager
@@ -174,7 +176,9 @@ class Lane:
 
         It lasts until `forget_deliveries`. What waits for its image is left, to be delivered again,
         unless a newer event of its partition is busy or settled: that one could not be acked, and
-        would be done twice. Without the lease nothing would be settled.
+        would be done twice. Without the lease nothing would be settled: what is not yet sent is
+        given up, for with a lease that comes back in the midst of the rebalance it would be sent
+        although its ack counts for nothing any more.
         """
         self._draining = True
         self._clear_waiting()
@@ -190,9 +194,19 @@ class Lane:
         deadline = time.monotonic() + timeout_s
         while busy := [work.task for work in self._works.values() if work.task is not None]:
             left_s = deadline - time.monotonic()
-            if left_s <= 0 or not self.lease.held:
+            if not self.lease.held:
+                await self._give_up_unsent()
+                return
+            if left_s <= 0:
                 return
             await asyncio.wait(busy, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _give_up_unsent(self) -> None:
+        unsent = [work.task for work in self._works.values() if not work.sending and work.task]
+        for task in unsent:
+            task.cancel()
+        # a delivery would join what is still being stopped, and be lost with it
+        await asyncio.gather(*unsent, return_exceptions=True)
 
     def _clear_waiting(self) -> None:
         self._waiting.clear()

@@ -72,6 +72,7 @@ class Processor:
             outcome = await self._outcome(work, until_confirmed)
             async with self._places[work.event.lane].unconfirmed:
                 await work.lane.lease.wait()
+                work.sending = True
                 await self._publish(work, outcome)
 
     async def _publish(self, work: Work, outcome: Outcome) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from stream.event import Event, Partition
 from stream.lanes import Lane, LaneLimits, Work
+from stream.lease import Lease
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Bench:
     crashes: list[BaseException] = field(default_factory=list)
     started: list[int] = field(default_factory=list)
     ends: dict[int, asyncio.Future[None]] = field(default_factory=dict)
+    works: dict[int, Work] = field(default_factory=dict)
     parked: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -38,6 +40,7 @@ class Bench:
     async def _handle(self, work: Work) -> None:
         offset = work.event.offset
         self.started.append(offset)
+        self.works[offset] = work
         self.ends[offset] = asyncio.get_running_loop().create_future()
         if offset in self.parked:
             with work.park():
@@ -217,6 +220,26 @@ async def test_draining_waits_for_what_is_parked_when_a_newer_event_could_not_be
     await bench.end(0)
     await asyncio.wait_for(drained, 1)
     assert bench.acked == [(0, 1), (1, 1)]
+
+
+async def test_without_the_lease_draining_gives_up_what_is_not_sent_and_waits_for_nothing() -> None:
+    """A lease that comes back in the midst of the rebalance finds nothing that could be sent: its
+    ack would count for nothing, and the event would be done again."""
+    bench = Bench()
+    bench.deliver(0, 1)
+    await asyncio.sleep(0)
+    bench.works[0].sending = True
+    bench.lane.lease = Lease(session_timeout_s=0)
+    await asyncio.wait_for(bench.lane.drain(5.0), 1)
+    assert bench.ends[1].cancelled()
+    assert bench.lane.in_flight == 1
+    bench.lane.lease = Lease()
+    bench.lane.forget_deliveries()
+    bench.deliver(0, 1, generation=2)
+    await asyncio.sleep(0)
+    assert bench.started == [0, 1, 1], "what is sent is not done again, and what is not is"
+    await bench.end(0, 1)
+    assert bench.acked == [(0, 2), (1, 2)]
 
 
 async def test_a_lane_that_is_closing_takes_nothing_in_whatever_a_rebalance_brings() -> None:
