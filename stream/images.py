@@ -29,7 +29,7 @@ from schemas.requests import ImageRef
 from stream.decoding import decode, open_photograph
 from stream.image_settings import ImageSettings
 from stream.io.blobs import BlobStore
-from stream.io.files import FileThreads
+from stream.io.files import FileReader
 from stream.io.objects import open_bucket, read_object
 from stream.io.sources import (
     BUCKET_SCHEMES,
@@ -73,7 +73,7 @@ class ImageReader:
             max_redirects=settings.max_redirects,
         )
         self._web = WebClient(self._sources, limits, resolver=resolver)
-        self._files = FileThreads("image-file")
+        self._files = FileReader("image-file")
 
     async def __aenter__(self) -> Self:
         self._stack.callback(self._files.close)

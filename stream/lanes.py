@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -195,18 +195,11 @@ class Lane:
         while busy := [work.task for work in self._works.values() if work.task is not None]:
             left_s = deadline - time.monotonic()
             if not self.lease.held:
-                await self._give_up_unsent()
+                await _stop(work for work in self._works.values() if not work.sending)
                 return
             if left_s <= 0:
                 return
             await asyncio.wait(busy, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
-
-    async def _give_up_unsent(self) -> None:
-        unsent = [work.task for work in self._works.values() if not work.sending and work.task]
-        for task in unsent:
-            task.cancel()
-        # a delivery would join what is still being stopped, and be lost with it
-        await asyncio.gather(*unsent, return_exceptions=True)
 
     def _clear_waiting(self) -> None:
         self._waiting.clear()
@@ -217,10 +210,7 @@ class Lane:
         """Take nothing more in and stop what is in work; unacked, it is delivered again."""
         self._draining = True
         self._clear_waiting()
-        tasks = [work.task for work in self._works.values() if work.task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _stop(self._works.values())
 
     @property
     def in_flight(self) -> int:
@@ -229,3 +219,11 @@ class Lane:
     @property
     def waiting(self) -> int:
         return len(self._waiting)
+
+
+async def _stop(works: Iterable[Work]) -> None:
+    """Returns when they have ended: a delivery that joined one before would be lost with it."""
+    tasks = [work.task for work in works if work.task is not None]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

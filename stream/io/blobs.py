@@ -24,7 +24,7 @@ from pydantic import field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import ImageForbidden, ImageUnavailable
-from stream.io.files import FileThreads
+from stream.io.files import FileReader
 from stream.io.objects import open_bucket, read_object
 from stream.io.sources import public_uri, read_file_uri, read_object_uri
 
@@ -80,7 +80,7 @@ class BlobStore:
     def __init__(self, settings: BlobSettings) -> None:
         self._settings = settings
         url = settings.blob_store_url
-        self._files = FileThreads("blob-file")
+        self._files = FileReader("blob-file")
         self._folder: Path | None = None
         if _is_folder(url):
             self._folder = Path(read_file_uri(url) if "://" in url else url).expanduser().resolve()

@@ -22,11 +22,11 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.EILSEQ}
 
 
-class FileThreads:
-    """Read files, in threads of their own: a folder on a network that hangs delays no other."""
+class FileReader:
+    """Reads files in threads of its own: a folder on a network that hangs delays no others."""
 
     def __init__(self, name: str) -> None:
-        """name: theirs; none is started before there is something to read."""
+        """name: the threads'; none is started before there is something to read."""
         self._threads = ThreadPoolExecutor(
             _THREADS, name, initializer=name_thread, initargs=(name,)
         )

@@ -3,8 +3,8 @@
 Its classes read the files and say how a face is normalised, so from the same points come the
 embeddings of `FaceAnalysis(...).get`. What is not taken over: it runs every model on every face; it
 cuts large faces out by single pixels (see stream/vision/warp.py), so that the 3-D landmarks are its
-own only for a face that is not made smaller; for the 106 landmarks see `UprightLandmarker`, for age
-and gender `GenderAge`.
+own only for a face that is hardly made smaller; for the 106 landmarks see `UprightLandmarker`, for
+age and gender `GenderAge`.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def _outputs(model: Any, crops: Sequence[Image]) -> Floats:
     blob = network_input(crops, model.input_mean, model.input_std)
     batches = np.split(blob, len(crops)) if model.input_shape[0] == 1 else [blob]
     found = [model.session.run(model.output_names, {model.input_name: each}) for each in batches]
-    return np.concatenate([outputs for (outputs,) in found]) if len(found) > 1 else found[0][0]
+    return np.concatenate([outputs for (outputs,) in found])
 
 
 def _located_in(model: Any, image: Image, to_crop: NDArray[np.float64]) -> Floats | None:

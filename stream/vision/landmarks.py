@@ -6,7 +6,6 @@ shows both schemes on a face.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -103,12 +102,9 @@ def span_a_plane(points: NDArray[np.floating[Any]]) -> bool:
         return False
     if len(points) < 3:
         return False
-    x, y = points[:, :2].T - points[:, :2].mean(axis=0, dtype=np.float64)[:, np.newaxis]
-    # the squared singular values of the spread: the roots of its 2 × 2 matrix of products
-    middle, product = float(x @ x + y @ y) / 2, float((x @ x) * (y @ y) - (x @ y) ** 2)
-    apart = math.sqrt(max(middle**2 - product, 0.0))
-    length, breadth = middle + apart, max(middle - apart, 0.0)
-    return length >= _LEAST_PX**2 and breadth >= _LEAST_BREADTH**2 * length
+    spread = points[:, :2] - points[:, :2].mean(axis=0)
+    length, breadth = np.linalg.svd(spread, compute_uv=False)
+    return bool(length >= _LEAST_PX and breadth >= _LEAST_BREADTH * length)
 
 
 def square_by_five(points_5: Points, side_px: int) -> NDArray[np.float64] | None:

@@ -182,7 +182,7 @@ def _dominant(lab: Lab, weights: Floats, starts: list[Lab]) -> Lab:
 
 
 def _mode(colours: Floats, exponents: Floats, start: Lab) -> tuple[float, Lab]:
-    """(4, N) both → the density's nearest maximum: its height, and where it is, (3,)."""
+    """(4, N) both, as above → the density's nearest maximum: its height, and where it is, (3,)."""
     mode = np.append(start, 1.0)
     for _ in range(100):
         near = mode @ exponents

@@ -70,10 +70,10 @@ def warp(
 
     image: (H, W, 3) uint8 BGR; to_crop: (2, 3), a similarity, pixels of the image → pixels of the
     crop. Returns (side_px, side_px, 3); black beyond the image's edges. Where the image is not
-    made smaller, or by a quarter at most, the two are the same. Beyond, `warpAffine` takes single
-    pixels out of the many: a face of 800 px cut to 96 px then looks coarse, and older by years than
-    its half-sized copy. `None` for an image without pixels and a transform without extent. Raises
-    `ValueError` for what is no image.
+    made smaller, or by a quarter at most, the two are the same to a level of grey. Beyond,
+    `warpAffine` takes single pixels out of the many: a face of 800 px cut to 96 px then looks
+    coarse, and older by years than its half-sized copy. `None` for an image without pixels and a
+    transform without extent. Raises `ValueError` for what is no image.
     """
     demand_bgr(image)
     if image.size == 0 or not np.isfinite(to_crop).all():
@@ -84,9 +84,9 @@ def warp(
     shrinks = 1 / math.sqrt(area)
     whole = max(math.floor(shrinks / _LEAST_SAMPLES), 1)
     part, to_crop = _covered(image, to_crop, side_px, whole)
-    samples = max(math.ceil(shrinks / whole / _APART_PX - _ROUNDING), _LEAST_SAMPLES)
-    if shrinks <= _NEARLY_AS_LARGE:
-        samples = 1
+    samples = 1
+    if shrinks > _NEARLY_AS_LARGE:
+        samples = max(math.ceil(shrinks / whole / _APART_PX - _ROUNDING), _LEAST_SAMPLES)
     finer = to_crop * samples
     finer[:, 2] += (samples - 1) / 2  # the middle of a pixel stays its middle
     finer_px = side_px * samples

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from stream.event import Event
 from stream.lease import Lease
+from stream.outcome import Outcome
 from tests.lane_bench import Bench
 
 _SESSION_S = 6.0
@@ -119,4 +121,29 @@ async def test_a_lane_without_it_gives_up_at_a_revocation_what_it_has_not_sent(
         bench.pipeline.gate.set()
         await asyncio.sleep(0.05)  # time in which it would have been published
         assert bench.publisher.outcomes == {}
+        bench.assert_all_free()
+
+
+async def test_what_was_sent_when_it_was_lost_stays_in_work_and_is_not_computed_again(
+    tmp_path: Path,
+) -> None:
+    clock, confirmed = Clock(), asyncio.Event()
+    with Bench(tmp_path) as bench:
+        bench.lane.lease = lease(clock)
+        publish, sent = bench.publisher.publish, []
+
+        async def publish_once_confirmed(event: Event, outcome: Outcome) -> None:
+            sent.append(event.offset)
+            await confirmed.wait()
+            await publish(event, outcome)
+
+        bench.publisher.publish = publish_once_confirmed  # type: ignore[method-assign]
+        offset = bench.fetch("file:///sent.png")
+        await bench.until(lambda: sent == [offset])
+        clock.now += 12
+        await bench.lane.drain(60)
+        assert bench.lane.in_flight == 1
+        confirmed.set()
+        await bench.settled(offset)
+        assert sent == [offset]
         bench.assert_all_free()

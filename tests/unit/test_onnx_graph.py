@@ -94,7 +94,6 @@ def grouped(*, bias: bool, after: str | None = None) -> list[onnx.NodeProto]:
     [
         (grouped(bias=False), ["y"], ["Conv", "Conv", "Conv", "Add"]),
         (grouped(bias=True), ["y"], ["Conv", "Conv", "Conv", "Add"]),
-        # both additions become a convolution's own
         (grouped(bias=False, after="added"), ["y"], ["Conv", "Conv", "Conv", "Add", "Add"]),
         (grouped(bias=True, after="x"), ["y"], ["Conv", "Conv", "Conv", "Add", "Add"]),
         (grouped(bias=True, after="grouped"), ["y"], ["Conv", "Conv", "Conv", "Add", "Add"]),
