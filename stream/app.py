@@ -6,7 +6,7 @@ import asyncio
 import logging
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 
 import faust
@@ -32,7 +32,7 @@ _DRAIN_S = 2.0
 #: The embedded one does not wake on new data.
 _FETCH_WAIT_MS = 100
 _EMBEDDED_FETCH_WAIT_MS = 0
-#: at most while nobody has asked yet, or for so long: a caller may be left out by such a fetch
+#: at most while nobody has asked yet, or for so long
 _UNASKED_FETCH_WAIT_MS = 500
 #: From asking a broker to asking it again, for each time costs more than half a millisecond of a
 #: core: at least, and at most, which a caller's request waits longer than without.
@@ -43,7 +43,7 @@ _EMBEDDED_FETCH_PAUSE_S = (EMBEDDED_FETCH_WAIT_MS / 1000, 0.04)
 _EMBEDDED_EAGER_PAUSE_S = EMBEDDED_EAGER_FETCH_WAIT_MS / 1000
 _EAGER_S = 0.25
 #: at most while nobody has asked yet, or for so long, or behind others who have
-_LONGEST_FETCH_PAUSE_S = 0.1
+_LONGEST_FETCH_PAUSE_S = 0.05
 _UNASKED_AFTER_S = 5.0
 
 
@@ -63,6 +63,8 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
     logger = logging.getLogger("faust.app")  # Faust would log as this module
 
     lanes: dict[LaneName, Lane]
+    #: of the interactive lane
+    requests_topic: str
     lease: Lease
     #: on the embedded broker
     embedded: bool
@@ -78,12 +80,16 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         for lane in self.lanes.values():
             lane.pump()
 
-    @property
-    def fetch_max_wait_ms(self) -> int:
-        """Half as long as what was fetched lasts now, within bounds; from any thread."""
+    def fetch_max_wait_ms(self, left_out: Iterable[TP]) -> int:
+        """Half as long as what was fetched lasts now, within bounds.
+
+        left_out: the partitions whose next events the fetch will not bring: none of a caller's
+        waits so long.
+        """
         if self.embedded:
             return _EMBEDDED_FETCH_WAIT_MS
-        if self._asked_within(_UNASKED_AFTER_S):
+        asked = self._asked_within(_UNASKED_AFTER_S)
+        if asked or any(tp.topic == self.requests_topic for tp in left_out):
             return _FETCH_WAIT_MS
         fetched = sum(lane.waiting + lane.in_flight for lane in self.lanes.values())
         half_ms = round(1000 * self._half_time_s(fetched))
@@ -91,7 +97,7 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
 
     @property
     def fetch_pause_s(self) -> float:
-        """Half as long as what is in hand lasts now, within bounds; from any thread.
+        """Half as long as what is in hand lasts now, within bounds.
 
         A caller's request would wait for those that are computed before it anyway.
         """
@@ -112,6 +118,8 @@ class FaceApp(faust.App):  # type: ignore[misc]  # Faust ships no types
 
     def _asked_within(self, seconds: float) -> bool:
         asked = self.lanes["interactive"]
+        if asked.waiting or asked.in_flight:
+            return True
         return bool(asked.settled) and time.time() - asked.progress_at <= seconds
 
     def load(self) -> Load:
@@ -170,6 +178,7 @@ def build_app(
     app.embedded = settings.kafka_embedded
     app.seconds_each = seconds_each
     app.lanes = {}
+    app.requests_topic = settings.topics.requests
     app.lease = Lease(settings.session_timeout_s, on_renewed=app.resume)
     app.held = set()
     app.assigned = False

@@ -15,12 +15,7 @@ import uvloop
 T = TypeVar("T")
 
 
-def new_event_loop() -> asyncio.AbstractEventLoop:
-    """A loop of its own, for a process or for a thread."""
-    return uvloop.new_event_loop()
-
-
 def run(main: Coroutine[object, object, T]) -> T:
     """As `asyncio.run`."""
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main)

@@ -35,32 +35,17 @@ class Thread:
 
     def __post_init__(self) -> None:
         self.gate.set()
-        self.thread_loop = asyncio.get_running_loop()
-        self._consumer = SimpleNamespace(
-            _fetcher=SimpleNamespace(_fetch_waiters=(), _get_actions_per_node=None)
-        )
-        self.coordinator = SimpleNamespace(_do_heartbeat=None, close=self._close)
-        #: what closing raises, or how long it waits for the group
-        self.closing: BaseException | float = 0
         self.left = False
 
-    async def _close(self) -> None:
-        if isinstance(self.closing, BaseException):
-            raise self.closing
-        await asyncio.sleep(self.closing)
+    async def leave(self) -> None:
         self.left = True
 
-    async def leave_at_once(self) -> None:
-        self.left = True
+    def tell_of_heartbeats(self, taken_at: Callable[[float], None]) -> None: ...
 
-    def _ensure_consumer(self) -> Any:
-        return self._consumer
+    def pace_fetches(self) -> None: ...
 
     def assignment(self) -> set[TP]:
         return {_TP}
-
-    async def call_thread(self, function: Callable[..., Any], *args: Any) -> Any:
-        return await function(*args)
 
     async def go_back(self) -> dict[TP, int]:
         if self.away:
@@ -262,19 +247,6 @@ async def test_a_worker_that_stops_leaves_its_group_and_commits_nothing_after() 
         bench.consumer.done(late)
         await bench.consumer.commit()
         assert bench.thread.committed == {_TP: 3}
-
-
-@pytest.mark.parametrize("closing", [60.0, KafkaConnectionError("away")])
-async def test_a_worker_leaves_a_group_that_does_not_come_to_an_end_and_is_not_held_up(
-    closing: BaseException | float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("stream.faust_kafka._LEAVE_S", 0.01)
-    async with running() as bench:
-        bench.thread.closing = closing
-        await bench.assign()
-        async with asyncio.timeout(2):
-            await bench.consumer.leave()
-        assert bench.thread.left
 
 
 async def test_a_group_that_cannot_be_asked_is_asked_again(

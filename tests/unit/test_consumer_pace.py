@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from faust.types import TP
 
 from stream.app import build_app
 from stream.faust_kafka import Consumer
@@ -36,12 +37,14 @@ def test_a_broker_is_asked_again_once_half_of_what_is_in_hand_is_done(
 ) -> None:
     consumer.app.lanes["interactive"].settled = 1
     in_hand, now_s = consumer.app.lanes["interactive"]._works, 100.0
-    monkeypatch.setattr("stream.faust_kafka.time.monotonic", lambda: now_s)
+    monkeypatch.setattr("stream.consumer_in_loop.time.monotonic", lambda: now_s)
     fetcher = SimpleNamespace(
-        _get_actions_per_node=lambda nodes: ([(n, "fetch") for n in nodes], {}, 0.2, False, [])
+        _get_actions_per_node=lambda nodes: ([(n, "fetch") for n in nodes], {}, 0.2, False, []),
+        _records={},
     )
-    consumer._pace(fetcher)
-    consumer._pace(fetcher)  # once is enough
+    consumer._thread._consumer = SimpleNamespace(_fetcher=fetcher)
+    consumer._thread.pace_fetches()
+    consumer._thread.pace_fetches()  # once is enough
 
     def asked(*nodes: int) -> tuple[list[int], Any]:
         fetches, resets, timeout_s, *others = fetcher._get_actions_per_node(nodes)
@@ -66,11 +69,11 @@ def test_a_broker_is_asked_less_often_while_no_caller_has_asked_or_not_for_a_whi
 ) -> None:
     for number in range(100):
         consumer.app.lanes["bulk"]._works[number] = None
-    assert consumer.app.fetch_pause_s == 0.1
+    assert consumer.app.fetch_pause_s == 0.05
     consumer.app.lanes["interactive"].settled = 1
     assert consumer.app.fetch_pause_s == 0.01
     consumer.app.lanes["interactive"].progress_at -= 5.1
-    assert consumer.app.fetch_pause_s == 0.1
+    assert consumer.app.fetch_pause_s == 0.05
     consumer.app.lanes["bulk"]._works.clear()
     assert consumer.app.fetch_pause_s == 0
 
@@ -82,10 +85,10 @@ def test_a_broker_is_asked_less_often_while_callers_wait_for_others_anyway(
     asked.settled = 1
     asked._works.update(dict.fromkeys(range(50)))  # only counted
     assert consumer.app.fetch_pause_s == 0.01  # all of them wait for their images
-    asked.busy = 8
-    assert consumer.app.fetch_pause_s == 0.08
+    asked.busy = 4
+    assert consumer.app.fetch_pause_s == 0.04
     asked.busy = 16
-    assert consumer.app.fetch_pause_s == 0.1
+    assert consumer.app.fetch_pause_s == 0.05
 
 
 def test_the_embedded_broker_is_asked_at_once_by_who_has_answered_and_has_nothing_in_hand(
@@ -105,8 +108,9 @@ def test_the_embedded_broker_is_asked_at_once_by_who_has_answered_and_has_nothin
 
 def test_a_broker_may_wait_while_what_was_fetched_lasts_and_nobody_asks(consumer: Consumer) -> None:
     bulk, asked = consumer.app.lanes["bulk"], consumer.app.lanes["interactive"]
-    fetcher = SimpleNamespace(_get_actions_per_node=lambda _: ([], {}, 0.2, False, []))
-    consumer._pace(fetcher)
+    fetcher = SimpleNamespace(_get_actions_per_node=lambda _: ([], {}, 0.2, False, []), _records={})
+    consumer._thread._consumer = SimpleNamespace(_fetcher=fetcher)
+    consumer._thread.pace_fetches()
 
     def waits_ms() -> int:
         fetcher._get_actions_per_node(())
@@ -117,6 +121,15 @@ def test_a_broker_may_wait_while_what_was_fetched_lasts_and_nobody_asks(consumer
     bulk._waiting.extend([None] * 20)  # only counted
     assert waits_ms() == 300  # 30 events of 20 ms last twice as long
     bulk._waiting.extend([None] * 200)  # only counted
+    assert waits_ms() == 500
+    fetcher._records[TP(consumer.app.requests_topic, 0)] = b"not taken yet"
+    assert waits_ms() == 100  # the same caller's next request is left out by this fetch
+    fetcher._records.clear()
+    fetcher._records[TP("face.images", 0)] = b"not taken yet"
+    assert waits_ms() == 500
+    asked._works[0] = None  # only counted
+    assert waits_ms() == 100
+    asked._works.clear()
     assert waits_ms() == 500
     asked.settled = 1
     assert waits_ms() == 100
