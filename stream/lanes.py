@@ -44,6 +44,13 @@ class Work:
     sending: bool = False
     task: asyncio.Task[None] | None = None
 
+    async def until_sendable(self) -> None:
+        """Return when what became of it may be sent: its ack would count."""
+        while not (self.lane.lease.held and self.lane.sendable.is_set()):
+            await self.lane.lease.wait()
+            await self.lane.sendable.wait()
+        self.sending = True
+
     @contextmanager
     def park(self) -> Iterator[None]:
         """While it waits for its image it takes no busy place."""
@@ -82,6 +89,11 @@ class Lane:
     _works: dict[Position, Work] = field(default_factory=dict)
     _full: set[Partition] = field(default_factory=set)
     _draining: bool = False
+    #: not from the end of a drain on, until it is known whose what is in work is now
+    sendable: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.sendable.set()
 
     def deliver(self, event: Event) -> None:
         """Take an event in; one whose first delivery is still in work joins that work."""
@@ -161,6 +173,7 @@ class Lane:
     def forget_deliveries(self) -> None:
         """At a revocation: what waits will be delivered anew, what is in work goes on."""
         self._draining = False
+        self.sendable.set()
         self._clear_waiting()
         self._ledgers.clear()
         self._full.clear()
@@ -177,10 +190,13 @@ class Lane:
         It lasts until `forget_deliveries`. What waits for its image is left, to be delivered again,
         unless a newer event of its partition is busy or settled: that one could not be acked, and
         would be done twice. Without the lease nothing would be settled: what is not yet sent is
-        given up, for with a lease that comes back in the midst of the rebalance it would be sent
-        although its ack counts for nothing any more.
+        given up. Once it ends nothing is sent any more, for an ack would count for nothing.
         """
         self._draining = True
+        await self._drain(timeout_s)
+        self.sendable.clear()
+
+    async def _drain(self, timeout_s: float) -> None:
         self._clear_waiting()
         newest = {partition: ledger.newest_settled for partition, ledger in self._ledgers.items()}
         for work in self._works.values():

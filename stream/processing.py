@@ -71,8 +71,7 @@ class Processor:
         async with AsyncExitStack() as until_confirmed:
             outcome = await self._outcome(work, until_confirmed)
             async with self._places[work.event.lane].unconfirmed:
-                await work.lane.lease.wait()
-                work.sending = True
+                await work.until_sendable()
                 await self._publish(work, outcome)
 
     async def _publish(self, work: Work, outcome: Outcome) -> None:

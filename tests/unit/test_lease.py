@@ -1,4 +1,4 @@
-"""Without its lease a worker begins and publishes nothing: others may have it in hand."""
+"""Without its lease, or between two shares, a worker publishes nothing: others may have it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from stream.event import Event
+import pytest
+
+from stream.event import Event, Partition
 from stream.lease import Lease
 from stream.outcome import Outcome
 from tests.lane_bench import Bench
@@ -146,4 +148,23 @@ async def test_what_was_sent_when_it_was_lost_stays_in_work_and_is_not_computed_
         confirmed.set()
         await bench.settled(offset)
         assert sent == [offset]
+        bench.assert_all_free()
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_what_a_drain_leaves_in_work_is_sent_once_it_is_known_to_be_ours_still(
+    tmp_path: Path, ours: bool
+) -> None:
+    with Bench(tmp_path) as bench:
+        bench.pipeline.gate.clear()
+        offset = bench.fetch("file:///slow.png")
+        await bench.until(lambda: bool(bench.pipeline.computed))
+        await bench.lane.drain(0.01)
+        bench.pipeline.gate.set()
+        await asyncio.sleep(0.05)  # time in which it would have been published
+        assert bench.publisher.outcomes == {}
+        bench.lane.forget_deliveries()
+        bench.lane.abandon_others({Partition("face.images", 0)} if ours else set())
+        await bench.until(lambda: bench.lane.in_flight == 0)
+        assert list(bench.publisher.outcomes) == ([offset] if ours else [])
         bench.assert_all_free()
