@@ -13,9 +13,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
-from stream.app import build_app
-from stream.faust_kafka import Consumer
-from stream.settings import WorkerSettings
+from tests.consumer_bench import a_consumer, an_app
 
 _TP = TP("face.images", 0)
 _BATCH = 3
@@ -91,22 +89,10 @@ class Bench:
     """A consumer whose group is the test."""
 
     def __init__(self, thread: Thread) -> None:
-        async def handle(_: Any) -> None: ...
-
-        async def noted(*_: Any, **__: Any) -> None: ...
-
-        self.app = build_app(
-            WorkerSettings(kafka_brokers="localhost:1"),
-            handle,
-            instance_id=None,
-            crash=lambda error: pytest.fail(repr(error)),
-            seconds_each=lambda: 0.02,
-        )
+        self.app = an_app()
         self.thread = thread
         self.delivered: list[int] = []
-        self.consumer: Consumer = self.app.transport.create_consumer(
-            self._deliver, on_partitions_revoked=noted, on_partitions_assigned=noted
-        )
+        self.consumer = a_consumer(self.app, self._deliver)
         self.consumer._thread = thread
         self.app._consumer = self.consumer
         self.generation = 0

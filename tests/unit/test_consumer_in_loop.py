@@ -12,9 +12,8 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.group import LeaveGroupRequest
 
-from stream.app import build_app
 from stream.consumer_in_loop import ConsumerInLoop
-from stream.settings import WorkerSettings
+from tests.consumer_bench import a_consumer, an_app
 
 
 class Group:
@@ -50,21 +49,9 @@ def group() -> Group:
 
 @pytest.fixture
 async def consumer(group: Group) -> ConsumerInLoop:
-    async def unused(*_: Any, **__: Any) -> None: ...
-
-    app = build_app(
-        WorkerSettings(kafka_brokers="localhost:1"),
-        unused,
-        instance_id=None,
-        crash=lambda error: pytest.fail(repr(error)),
-        seconds_each=lambda: 0.02,
-    )
-    made = app.transport.create_consumer(
-        unused, on_partitions_revoked=unused, on_partitions_assigned=unused
-    )
-    thread: ConsumerInLoop = made._thread
-    thread._consumer = SimpleNamespace(_coordinator=group, _client=group)
-    return thread
+    made: ConsumerInLoop = a_consumer(an_app())._thread
+    made._consumer = SimpleNamespace(_coordinator=group, _client=group)
+    return made
 
 
 async def test_what_faust_calls_in_its_thread_runs_in_this_loop(consumer: ConsumerInLoop) -> None:

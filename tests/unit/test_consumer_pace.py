@@ -8,28 +8,13 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from stream.app import build_app
 from stream.faust_kafka import Consumer
-from stream.settings import WorkerSettings
+from tests.consumer_bench import a_consumer, an_app
 
 
 @pytest.fixture
 async def consumer() -> Consumer:
-    """Of a worker on Kafka whose events take 20 ms; it is not started."""
-
-    async def unused(*_: Any, **__: Any) -> None: ...
-
-    app = build_app(
-        WorkerSettings(kafka_brokers="localhost:1"),
-        unused,
-        instance_id=None,
-        crash=lambda error: pytest.fail(repr(error)),
-        seconds_each=lambda: 0.02,
-    )
-    made: Consumer = app.transport.create_consumer(
-        unused, on_partitions_revoked=unused, on_partitions_assigned=unused
-    )
-    return made
+    return a_consumer(an_app())
 
 
 def test_a_broker_is_asked_again_once_half_of_what_is_in_hand_is_done(

@@ -1,0 +1,34 @@
+"""A worker's app on a Kafka that is not there, and its consumer; neither is started."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from stream.app import FaceApp, build_app
+from stream.faust_kafka import Consumer
+from stream.settings import WorkerSettings
+
+
+async def unused(*_: Any, **__: Any) -> None: ...
+
+
+def an_app() -> FaceApp:
+    """Its events take 20 ms."""
+    return build_app(
+        WorkerSettings(kafka_brokers="localhost:1"),
+        unused,
+        instance_id=None,
+        crash=lambda error: pytest.fail(repr(error)),
+        seconds_each=lambda: 0.02,
+    )
+
+
+def a_consumer(app: FaceApp, deliver: Callable[[Any], Awaitable[None]] = unused) -> Consumer:
+    """deliver: called with each message that it reads."""
+    consumer: Consumer = app.transport.create_consumer(
+        deliver, on_partitions_revoked=unused, on_partitions_assigned=unused
+    )
+    return consumer
