@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 class ConsumerInLoop(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types
     """What Faust's consumer takes for its thread."""
 
+    logger = logging.getLogger("faust.consumer")  # Faust would log as this module
+
     async def start(self) -> None:
         self._thread_started.set()
         await self._default_start()
