@@ -82,6 +82,8 @@ class Lane:
     busy: int = 0
     settled: int = 0
     progress_at: float = field(default_factory=time.time)
+    #: not from the end of a drain on, until it is known whose what is in work is now
+    sendable: asyncio.Event = field(default_factory=asyncio.Event)
     _waiting: deque[tuple[Event, Entry]] = field(default_factory=deque)
     _waiting_by_partition: Counter[Partition] = field(default_factory=Counter)
     _waiting_bytes: int = 0
@@ -89,8 +91,6 @@ class Lane:
     _works: dict[Position, Work] = field(default_factory=dict)
     _full: set[Partition] = field(default_factory=set)
     _draining: bool = False
-    #: not from the end of a drain on, until it is known whose what is in work is now
-    sendable: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self.sendable.set()
@@ -171,7 +171,7 @@ class Lane:
             self.on_drop(partition)
 
     def forget_deliveries(self) -> None:
-        """At a revocation: what waits will be delivered anew, what is in work goes on."""
+        """With a new share: what waits will be delivered anew, what is in work goes on."""
         self._draining = False
         self.sendable.set()
         self._clear_waiting()
