@@ -97,6 +97,7 @@ async def test_a_partition_with_enough_in_hand_is_no_longer_fetched_until_it_dra
     assert bench.dropped == []
     await bench.end(1)
     assert bench.dropped == [Partition("face.images", 0)]
+    await bench.lane.cancel()
 
 
 async def test_a_full_partition_that_is_fetched_all_the_same_is_stopped_again() -> None:
@@ -128,6 +129,7 @@ async def test_the_bytes_that_wait_are_bounded_over_all_partitions() -> None:
     assert bench.full == [Partition("face.images", 2)]
     await bench.end(0)
     assert bench.dropped == [Partition("face.images", 2)]
+    await bench.lane.cancel()
 
 
 async def test_an_event_that_comes_again_joins_its_work_and_acks_the_newer_delivery() -> None:
