@@ -47,7 +47,6 @@ _MOST_OUTSTANDING = 16
 _MOST_FACES_SHOWN = 20
 _LOG_LINES_SHOWN = 20
 _UNCUT_WIDTH = 160
-_SYNTHETIC_LINE = "the stream is real, the faces are not"
 _COLUMNS = ("conf.", "age", "gender", "emotion", "ms")
 
 
@@ -207,7 +206,7 @@ def _table(paths: list[Path], results: Mapping[str, Result]) -> Table:
 
 def _cells(row: Row) -> list[Text]:
     said = row.error or ("no face found" if row.status == "no_face" else "")
-    note = Text(f"{_SYNTHETIC_LINE} ", "magenta") if row.note else Text()
+    note = Text(f"{SYNTHETIC} ", "magenta") if row.note else Text()  # above the table, in full
     cells = [row.cells.get(title, "") for title in ("faces", *_COLUMNS)]
     return [*map(Text, (row.name, *cells)), note + said]
 
