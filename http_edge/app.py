@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from typing import Final
@@ -82,18 +83,21 @@ async def _answering(request: web.Request, handler: Handler) -> web.StreamRespon
         return response
     finally:
         status, answered_at = request.get(_BEGUN, (status, time.monotonic()))
-        seconds = answered_at - started
-        route = _route_of(request)
-        request.app[EDGE].metrics.answered(route, status, seconds)
-        log_request(
-            request_id=request_id,
-            method=request.method,
-            route=route,
-            status=status,
-            code=code,
-            milliseconds=seconds * 1000,
-            received_bytes=request.get(RECEIVED, 0),
-        )
+        seconds, route = answered_at - started, _route_of(request)
+
+        def tell() -> None:
+            request.app[EDGE].metrics.answered(route, status, seconds)
+            log_request(
+                request_id=request_id,
+                method=request.method,
+                route=route,
+                status=status,
+                code=code,
+                milliseconds=seconds * 1000,
+                received_bytes=request.get(RECEIVED, 0),
+            )
+
+        asyncio.get_running_loop().call_soon(tell)  # once the answer is written: it is waited for
 
 
 async def _respond(

@@ -142,7 +142,7 @@ class Gateway:
         """Where replies are read. Raises `NoWorker`, `BrokerAway` when none is to be expected."""
         if self._place is None:
             raise BrokerAway("replies cannot be received")
-        if not self._workers.any_able():
+        if not self.any_able:
             if not self._broker_up:
                 raise BrokerAway("no broker is connected")
             raise NoWorker("no worker is heard that would answer")
@@ -188,9 +188,14 @@ class Gateway:
         return self._workers.all
 
     @property
+    def any_able(self) -> bool:
+        """Whether a worker is heard that would answer."""
+        return self._workers.any_able()
+
+    @property
     def ready(self) -> bool:
         """Whether a request would be answered: replies are read, and an able worker is heard."""
-        return self._place is not None and self._broker_up and self._workers.any_able()
+        return self._place is not None and self._broker_up and self.any_able
 
     @property
     def broker_up(self) -> bool:

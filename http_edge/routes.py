@@ -143,7 +143,7 @@ async def _ask(request: web.Request, operation: Operation) -> tuple[list[Face], 
 
 def _require_worker(edge: Edge) -> None:
     """Before anything is stored for nobody."""
-    if not any(worker.able for worker in edge.gateway.workers):
+    if not edge.gateway.any_able:
         raise NoWorker
 
 

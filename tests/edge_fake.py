@@ -122,6 +122,10 @@ class FakeGateway(Gateway):
         return self.result
 
     @property
+    def any_able(self) -> bool:
+        return any(worker.able for worker in self.heard)
+
+    @property
     def workers(self) -> Sequence[HeardWorker]:
         return self.heard
 

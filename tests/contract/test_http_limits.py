@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 import pytest
+from aiohttp import web
 
 from http_edge.workers import HeardWorker
 from schemas.results import Result
@@ -254,6 +255,24 @@ async def test_a_request_is_one_line_that_holds_no_key_image_or_embedding(
     assert lines[0].keys() == {"time", "id", "method", "route", "status", "code", "ms", "bytes"}
     for secret in (KEY, TEXT, "-1.992188", "secret"):
         assert secret not in caplog.text
+
+
+async def test_an_answer_does_not_wait_for_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    write = web.Response.write_eof
+
+    async def written(response: web.Response, data: bytes = b"") -> None:
+        await write(response, data)
+        done.append("written")
+
+    monkeypatch.setattr(web.Response, "write_eof", written)
+    monkeypatch.setattr("http_edge.app.log_request", lambda **_: done.append("logged"))
+    async with fake_edge(tmp_path, ok()) as edge:
+        await edge.post("verify-face", **UPLOADED)
+        await edge.get("/api/v1/ready")
+    assert done == ["written", "logged"] * 2
 
 
 async def test_pages_of_known_origins_may_call(tmp_path: Path) -> None:
