@@ -14,7 +14,8 @@ Each point was measured on Faust 0.15.3 with aiokafka 0.14:
   caller's request would wait for the bulk lane. Here it asks after 10 ms; at once, it would leave
   out the partition whose record is just being taken. A fetch that leaves out partitions waits for
   the others, with Faust for 1.5 s: here as long as the app says.
-* It asks for the next event as soon as it has one: here no sooner than the app says.
+* It asks for the next event as soon as it has one: here no sooner than the app says, and once that
+  one is begun, for the request would be made while the compute thread waits for the interpreter.
 * Only aiokafka knows whether the group still takes our heartbeats: here the lease is told.
 """
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +35,8 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from mode.utils.futures import maybe_async
 
 _PREFETCH_BACKOFF_S = 0.01
+#: for what was taken to be begun
+_BEGIN_S = 0.002
 #: uvloop's timers are as fine as this, and end too soon by up to as much
 _TIMER_S = 0.001
 _LEAVE_S = 1.0
@@ -45,9 +49,17 @@ class ConsumerInLoop(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust shi
 
     logger = logging.getLogger("faust.consumer")  # Faust would log as this module
 
+    #: when records were taken last, time.monotonic(); not of those that followed at once
+    _taken_at = -math.inf
+
     async def start(self) -> None:
         self._thread_started.set()
         await self._default_start()
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        self._pace_fetches()
+        self._tell_of_heartbeats()
 
     async def on_stop(self) -> None:
         await self._shutdown_thread()
@@ -55,10 +67,12 @@ class ConsumerInLoop(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust shi
     async def call_thread(self, fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return await maybe_async(fun(*args, **kwargs))
 
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = self.app.fetch_max_wait_ms(())  # noqa: SLF001 - no setting
-        return consumer
+    async def getmany(self, *args: Any, **kwargs: Any) -> dict[Any, list[Any]]:
+        records: dict[Any, list[Any]] = await super().getmany(*args, **kwargs)
+        now = time.monotonic()
+        if records and now - self._taken_at > 2 * _BEGIN_S:  # else no other would be asked for
+            self._taken_at = now
+        return records
 
     def close(self) -> None:
         """Nothing: at a rebalance while it stops, Faust would cut the connection, and not leave."""
@@ -133,16 +147,17 @@ class ConsumerInLoop(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust shi
             request = LeaveGroupRequest(coordinator.group_id, coordinator.member_id)
             await self._consumer._client.send(coordinator.coordinator_id, request)  # noqa: SLF001
 
-    def pace_fetches(self) -> None:
-        """Ask a broker no sooner, and let it wait no longer, than the app says now. Once."""
+    def _pace_fetches(self) -> None:
+        """Ask a broker no sooner, and let it wait no longer, than the app says now."""
         fetcher = self._fetcher
         fetcher._prefetch_backoff = _PREFETCH_BACKOFF_S  # noqa: SLF001 - no setting
         look = fetcher._get_actions_per_node  # noqa: SLF001 - no hook there
-        if hasattr(look, "paced"):
-            return
         asked_at: dict[int, float] = {}
 
         def paced(assignment: Any) -> tuple[Any, ...]:
+            begun_in_s = self._taken_at + _BEGIN_S - time.monotonic()
+            if begun_in_s > 0:
+                return [], {}, begun_in_s + _TIMER_S, False, []
             wait_ms = self.app.fetch_max_wait_ms(fetcher._records)  # noqa: SLF001
             fetcher._fetch_max_wait_ms = wait_ms  # noqa: SLF001 - no setting
             fetches, resets, timeout_s, *others = look(assignment)
@@ -156,23 +171,19 @@ class ConsumerInLoop(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust shi
                     due.append((node, fetch))
             return due, resets, timeout_s, *others
 
-        paced.paced = True  # type: ignore[attr-defined]  # a mark
         fetcher._get_actions_per_node = paced  # noqa: SLF001
 
-    def tell_of_heartbeats(self, taken_at: Callable[[float], None]) -> None:
-        """taken_at: called with the time at which a heartbeat was sent that the group took."""
+    def _tell_of_heartbeats(self) -> None:
+        """The lease is renewed as of the time at which a heartbeat was sent that the group took."""
         heartbeat = self._coordinator._do_heartbeat  # noqa: SLF001 - it tells nobody
-        if hasattr(heartbeat, "told"):
-            return
 
         async def heartbeat_and_tell() -> bool:
             sent_at = time.monotonic()
             taken = bool(await heartbeat())
             if taken:
-                taken_at(sent_at)
+                self.app.lease.renew(sent_at)
             return taken
 
-        heartbeat_and_tell.told = True  # type: ignore[attr-defined]  # a mark
         self._coordinator._do_heartbeat = heartbeat_and_tell  # noqa: SLF001
 
     def wake_poll(self) -> None:

@@ -49,8 +49,6 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
     after_revocation: Callable[[], None]
     #: called with a new share, before anything of it is delivered
     on_share: Callable[[set[Any]], None]
-    #: called with the time at which a heartbeat was sent that the group has taken
-    heartbeat_taken: Callable[[float], None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,7 +62,6 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         self.before_revocation = self.app.before_revocation
         self.after_revocation = self.app.after_revocation
         self.on_share = self.app.on_share
-        self.heartbeat_taken = self.app.lease.renew
 
     def _new_consumer_thread(self) -> ConsumerInLoop:
         return ConsumerInLoop(self, loop=self.loop, thread_loop=self.loop, beacon=self.beacon)
@@ -179,8 +176,6 @@ class Consumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
         self.after_revocation()
 
     async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
-        self._thread.tell_of_heartbeats(self.heartbeat_taken)
-        self._thread.pace_fetches()
         self._done_to.clear()
         self.on_share(assigned)
         self._between_shares = False

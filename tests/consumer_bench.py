@@ -1,13 +1,15 @@
-"""A worker's app on a Kafka that is not there, and its consumer; neither is started."""
+"""A worker's app on a Kafka that is not there, and its consumer; neither connects."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from stream.app import FaceApp, build_app
+from stream.consumer_in_loop import ConsumerInLoop
 from stream.faust_kafka import Consumer
 from stream.settings import WorkerSettings
 
@@ -32,3 +34,20 @@ def a_consumer(app: FaceApp, deliver: Callable[[Any], Awaitable[None]] = unused)
         deliver, on_partitions_revoked=unused, on_partitions_assigned=unused
     )
     return consumer
+
+
+async def started(
+    consumer: Consumer, *, fetcher: Any | None = None, group: Any | None = None
+) -> ConsumerInLoop:
+    """What it reads with, at its start, with these in the place of aiokafka's parts."""
+    parts = SimpleNamespace(
+        start=unused,
+        _closed=False,
+        _max_poll_records=50,
+        _fetcher=fetcher or SimpleNamespace(_get_actions_per_node=unused),
+        _coordinator=group or SimpleNamespace(_do_heartbeat=unused),
+    )
+    in_loop: ConsumerInLoop = consumer._thread
+    in_loop._create_consumer = lambda loop: parts
+    await in_loop.on_start()
+    return in_loop

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -37,10 +37,6 @@ class Thread:
 
     async def leave(self) -> None:
         self.left = True
-
-    def tell_of_heartbeats(self, taken_at: Callable[[float], None]) -> None: ...
-
-    def pace_fetches(self) -> None: ...
 
     def assignment(self) -> set[TP]:
         return {_TP}

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.group import LeaveGroupRequest
 
 from stream.consumer_in_loop import ConsumerInLoop
-from tests.consumer_bench import a_consumer, an_app
+from tests.consumer_bench import a_consumer, an_app, started
 
 
 class Group:
@@ -49,8 +49,8 @@ def group() -> Group:
 
 @pytest.fixture
 async def consumer(group: Group) -> ConsumerInLoop:
-    made: ConsumerInLoop = a_consumer(an_app())._thread
-    made._consumer = SimpleNamespace(_coordinator=group, _client=group)
+    made = await started(a_consumer(an_app()), group=group)
+    made._consumer._client = group
     return made
 
 
@@ -95,10 +95,9 @@ async def test_a_group_that_was_never_joined_is_not_left(consumer: ConsumerInLoo
     await consumer.leave()
 
 
-async def test_it_tells_of_each_heartbeat_that_the_group_takes_when_it_was_sent(
-    consumer: ConsumerInLoop, group: Group, monkeypatch: pytest.MonkeyPatch
+async def test_the_lease_is_renewed_as_of_when_a_heartbeat_was_sent_that_the_group_takes(
+    group: Group, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[float] = []
     heartbeat: Callable[[], Awaitable[bool]] = group._do_heartbeat
     now_s = 100.0
 
@@ -109,12 +108,14 @@ async def test_it_tells_of_each_heartbeat_that_the_group_takes_when_it_was_sent(
 
     group._do_heartbeat = slow  # type: ignore[method-assign]
     monkeypatch.setattr("stream.consumer_in_loop.time.monotonic", lambda: now_s)
-    consumer.tell_of_heartbeats(told.append)
-    consumer.tell_of_heartbeats(told.append)  # once is enough
+    app = an_app()
+    renewed: list[float] = []
+    monkeypatch.setattr(app.lease, "renew", renewed.append)
+    await started(a_consumer(app), group=group)
     assert await group._do_heartbeat()
     group.takes_heartbeats = False
     assert not await group._do_heartbeat()
-    assert told == [100.0]
+    assert renewed == [100.0]
 
 
 async def test_positions_and_ends_are_those_that_are_known(consumer: ConsumerInLoop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from faust.types import TP
 
 from stream.faust_kafka import Consumer
-from tests.consumer_bench import a_consumer, an_app
+from tests.consumer_bench import a_consumer, an_app, started
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ async def consumer() -> Consumer:
     return a_consumer(an_app())
 
 
-def test_a_broker_is_asked_again_once_half_of_what_is_in_hand_is_done(
+async def test_a_broker_is_asked_again_once_half_of_what_is_in_hand_is_done(
     consumer: Consumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     consumer.app.lanes["interactive"].settled = 1
@@ -27,9 +28,7 @@ def test_a_broker_is_asked_again_once_half_of_what_is_in_hand_is_done(
         _get_actions_per_node=lambda nodes: ([(n, "fetch") for n in nodes], {}, 0.2, False, []),
         _records={},
     )
-    consumer._thread._consumer = SimpleNamespace(_fetcher=fetcher)
-    consumer._thread.pace_fetches()
-    consumer._thread.pace_fetches()  # once is enough
+    await started(consumer, fetcher=fetcher)
 
     def asked(*nodes: int) -> tuple[list[int], Any]:
         fetches, resets, timeout_s, *others = fetcher._get_actions_per_node(nodes)
@@ -91,11 +90,12 @@ def test_the_embedded_broker_is_asked_at_once_by_who_has_answered_and_has_nothin
     assert app.fetch_pause_s == 0.01
 
 
-def test_a_broker_may_wait_while_what_was_fetched_lasts_and_nobody_asks(consumer: Consumer) -> None:
+async def test_a_broker_may_wait_while_what_was_fetched_lasts_and_nobody_asks(
+    consumer: Consumer,
+) -> None:
     bulk, asked = consumer.app.lanes["bulk"], consumer.app.lanes["interactive"]
     fetcher = SimpleNamespace(_get_actions_per_node=lambda _: ([], {}, 0.2, False, []), _records={})
-    consumer._thread._consumer = SimpleNamespace(_fetcher=fetcher)
-    consumer._thread.pace_fetches()
+    await started(consumer, fetcher=fetcher)
 
     def waits_ms() -> int:
         fetcher._get_actions_per_node(())
@@ -122,3 +122,40 @@ def test_a_broker_may_wait_while_what_was_fetched_lasts_and_nobody_asks(consumer
     assert waits_ms() == 500
     consumer.app.embedded = True
     assert waits_ms() == 0
+
+
+async def test_what_was_taken_is_begun_before_a_broker_is_asked_again_half_of_the_time_at_most(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s, taken = 100.0, {TP("face.requests", 0): ["a record"]}
+    monkeypatch.setattr("stream.consumer_in_loop.time.monotonic", lambda: now_s)
+
+    async def fetched_records(*_: Any, **__: Any) -> dict[TP, list[str]]:
+        return taken
+
+    fetcher = SimpleNamespace(
+        _get_actions_per_node=lambda _: ([(1, "fetch")], {}, 0.2, False, []),
+        _records={},
+        _closed=False,
+        _subscriptions=SimpleNamespace(fetch_context=nullcontext),
+        fetched_records=fetched_records,
+    )
+    in_loop = await started(consumer, fetcher=fetcher)
+
+    def asked() -> tuple[list[Any], Any]:
+        fetches, _, timeout_s, *_ = fetcher._get_actions_per_node(())
+        return fetches, timeout_s
+
+    assert await in_loop.getmany(set(taken), 1.0) == taken
+    assert asked() == ([], pytest.approx(0.003))
+    now_s += 0.0021
+    assert asked() == ([(1, "fetch")], 0.2)
+    assert await in_loop.getmany(set(taken), 1.0) == taken  # so soon that it would never be asked
+    assert asked() == ([(1, "fetch")], 0.2)
+    now_s += 0.002
+    assert await in_loop.getmany(set(taken), 1.0) == taken
+    assert asked() == ([], pytest.approx(0.003))
+    taken.clear()
+    now_s += 0.01
+    assert await in_loop.getmany(set(taken), 1.0) == {}
+    assert asked() == ([(1, "fetch")], 0.2)
