@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -201,6 +202,8 @@ def _measured(options: dict[str, Any]) -> Document:
 
     from cli.bench_parts import measure
 
+    # as Ctrl-C does, it ends what was started, which would look for its broker for half a minute
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     with Console(stderr=True).status("") as status:
         return asyncio.run(measure(options, os.environ, status.update))
 

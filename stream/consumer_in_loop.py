@@ -70,7 +70,8 @@ class ConsumerInLoop(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust shi
     async def getmany(self, *args: Any, **kwargs: Any) -> dict[Any, list[Any]]:
         records: dict[Any, list[Any]] = await super().getmany(*args, **kwargs)
         now = time.monotonic()
-        if records and now - self._taken_at > 2 * _BEGIN_S:  # else no other would be asked for
+        # records that come one after the other would keep it from asking at all
+        if records and now - self._taken_at > 2 * _BEGIN_S:
             self._taken_at = now
         return records
 
@@ -157,7 +158,7 @@ class ConsumerInLoop(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust shi
         def paced(assignment: Any) -> tuple[Any, ...]:
             begun_in_s = self._taken_at + _BEGIN_S - time.monotonic()
             if begun_in_s > 0:
-                return [], {}, begun_in_s + _TIMER_S, False, []
+                return [], {}, begun_in_s + _TIMER_S, False, []  # nothing to do until then
             wait_ms = self.app.fetch_max_wait_ms(fetcher._records)  # noqa: SLF001
             fetcher._fetch_max_wait_ms = wait_ms  # noqa: SLF001 - no setting
             fetches, resets, timeout_s, *others = look(assignment)

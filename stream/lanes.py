@@ -45,7 +45,7 @@ class Work:
     task: asyncio.Task[None] | None = None
 
     async def until_sendable(self) -> None:
-        """Return when what became of it may be sent: its ack would count."""
+        """Return, marked as `sending`, when what became of it may be sent: its ack would count."""
         while not (self.lane.lease.held and self.lane.sendable.is_set()):
             await self.lane.lease.wait()
             await self.lane.sendable.wait()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import orjson
+import psutil
 import pytest
 
 IMAGES = 12
@@ -29,17 +32,25 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+def begun(*arguments: str) -> subprocess.Popen[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("KAFKA_")}
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", "cli.main", "bench", *arguments],
         env=environ | {"MODEL_PACK": "synthetic", "COLUMNS": "140"},
         cwd=Path(__file__).parents[2],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=100,
-        check=False,
     )
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    with begun(*arguments) as process:
+        try:
+            out, err = process.communicate(timeout=100)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
 def measured(out: Path, *arguments: str) -> tuple[str, dict[str, Any]]:
@@ -228,3 +239,25 @@ def test_what_does_not_fit_together_is_refused_before_anything_starts(
     done = bench(*arguments)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_one_that_is_told_to_end_ends_what_it_started(
+    photographs: Path, told: signal.Signals
+) -> None:
+    with begun(str(photographs), "--side", "stream", "--workers", "1") as process:
+        try:
+            ends_at = time.monotonic() + 60
+            started: list[psutil.Process] = []
+            while not any("stream.worker" in one.cmdline()[0] for one in started if one.cmdline()):
+                assert time.monotonic() < ends_at
+                time.sleep(0.05)
+                started = psutil.Process(process.pid).children(recursive=True)
+            process.send_signal(told)
+            _, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 1
+    assert "Traceback" not in err
+    _, left = psutil.wait_procs(started, timeout=1)
+    assert left == []

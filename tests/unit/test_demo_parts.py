@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.demonstration import _table, photographs
+from cli.demonstration import _models, _table, photographs
 from schemas.results import Result
 
 GOLDEN = Path(__file__).parents[1] / "contract" / "golden"
@@ -39,3 +39,10 @@ def test_each_line_of_synthetic_faces_says_so() -> None:
     Console(file=out, width=80).print(table)
     _heading, *lines = out.getvalue().splitlines()
     assert [line.split()[-1] for line in lines] == ["synthetic", "synthetic"]
+
+
+def test_what_synthetic_means_is_said_before_anything_runs() -> None:
+    out = io.StringIO()
+    told = _models(Console(file=out, width=160), {"MODEL_PACK": "synthetic"})
+    assert told == {"MODEL_PACK": "synthetic"}
+    assert out.getvalue().count("the stream is real, the faces are not") == 1
